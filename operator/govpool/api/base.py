@@ -25,6 +25,11 @@ REQUEST_LABEL = f"{GROUP}/request-uid"
 """On everything made for a CloudResourceRequest: its UID."""
 
 
+def wire_name(field: str) -> str:
+    """The field's name on the wire: camelCase, with the unit GiB spelt as the unit is."""
+    return to_camel(field).replace("Gib", "GiB")
+
+
 class Model(BaseModel):
     """A piece of a kind: camelCase on the wire, frozen in memory, unknown fields ignored.
 
@@ -33,7 +38,11 @@ class Model(BaseModel):
     """
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore", use_attribute_docstrings=True
+        alias_generator=wire_name,
+        populate_by_name=True,
+        frozen=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
     )
     RULES: ClassVar[tuple[Rule, ...]] = ()
 
@@ -87,20 +96,28 @@ class Definition:
 
 
 # maxLength on every string and maxItems on every list keep CEL within the API server's cost limit.
-Name = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+]
 """A DNS-1123 label."""
 ShortText = Annotated[str, StringConstraints(max_length=256)]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Text = Annotated[str, StringConstraints(max_length=4096)]
 Sha256 = Annotated[str, StringConstraints(max_length=64, pattern=r"^[0-9a-f]{64}$")]
-Duration = Annotated[str, StringConstraints(max_length=32, pattern=r"^P(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(\d+H)?(\d+M)?(\d+S)?)?$")]
+Duration = Annotated[
+    str, StringConstraints(max_length=32, pattern=r"^P(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(\d+H)?(\d+M)?(\d+S)?)?$")
+]
 """An ISO-8601 duration; months and years are calendar months and years."""
-Article = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^\d+(\(\d+\))?(,\d+(\(\d+\))?)*$")]
+Article = Annotated[
+    str, StringConstraints(min_length=1, max_length=64, pattern=r"^\d+(\(\d+\))?(,\d+(\(\d+\))?)*$")
+]
 """Article and paragraph of the policy's own regulation: ``19(2)``, or several: ``19(2),39``."""
 Money = Annotated[str, StringConstraints(max_length=24, pattern=r"^\d+(\.\d{1,2})?$")]
 """A decimal string in CNY."""
-Instant = Annotated[datetime, Field(description="A point in time, RFC 3339.")]
-Day = Annotated[date, Field(description="A calendar day in the policy's time zone, YYYY-MM-DD.")]
+Instant = datetime
+"""A point in time, RFC 3339."""
+Day = date
+"""A calendar day in the policy's time zone, YYYY-MM-DD."""
 
 
 class OwnerReference(Model):
@@ -170,7 +187,10 @@ class Condition(Model):
     """The aspect: Ready, Approved, QuotaReserved ..."""
     status: ConditionStatus
     """True, False or Unknown; Unknown means that it could not be found out, not that it is pending."""
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]
+    reason: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=1024, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"),
+    ]
     """A word for programs."""
     message: Annotated[str, StringConstraints(max_length=32768)] = ""
     """What happened and what to do next, for people; cites the article."""
@@ -180,7 +200,7 @@ class Condition(Model):
     """The generation of the spec that this condition judges."""
 
 
-class Text2(Model):
+class BilingualText(Model):
     """A text in both languages."""
 
     en: Title

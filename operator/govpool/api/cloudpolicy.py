@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 
 from govpool.api.base import (
     Article,
+    BilingualText,
     Column,
     Condition,
     Day,
@@ -19,7 +20,6 @@ from govpool.api.base import (
     Rule,
     Scope,
     ShortText,
-    Text2,
     Title,
     WorkingDays,
 )
@@ -171,9 +171,9 @@ class ComplexRule(Model):
 
     vcpu: Annotated[int, Field(ge=1)] | None = None
     """vCPU in all from which it counts."""
-    memory_gib: Annotated[int, Field(ge=1, alias="memoryGiB")] | None = None
+    memory_gib: Annotated[int, Field(ge=1)] | None = None
     """Memory in GiB in all from which it counts."""
-    storage_gib: Annotated[int, Field(ge=1, alias="storageGiB")] | None = None
+    storage_gib: Annotated[int, Field(ge=1)] | None = None
     """Storage in GiB in all from which it counts."""
     article: Article
     """Where it says so."""
@@ -312,7 +312,9 @@ class BillingRule(Model):
     """Where it says so."""
     ends_article: Article
     """Where it says that the unit's confirmation of the end stops it."""
-    year_starts: Annotated[str, StringConstraints(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$", max_length=5)]
+    year_starts: Annotated[
+        str, StringConstraints(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$", max_length=5)
+    ]
     """First day of the settlement year, MM-DD."""
     year_article: Article
     """Where it says so."""
@@ -428,13 +430,13 @@ class ExecutionRule(Model):
 class CloudPolicySpec(Model):
     """A regulation as data. The engine knows no city: what is not here is not done."""
 
-    title: Text2
+    title: BilingualText
     """The regulation's title."""
     code: Annotated[str, StringConstraints(pattern=r"^[A-Z]{1,4}$", max_length=4)]
     """Prefix of its clauses: ``YY`` makes ``YY-19(2)``."""
     document_number: Title
     """The number under which it was issued (发文字号)."""
-    issuer: Text2
+    issuer: BilingualText
     """Who issued it."""
     effective_from: Day
     """First day on which it is in force."""

@@ -1,0 +1,190 @@
+"""CloudPool (云资源池): a provider's pool and how it is reached."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import Field, StringConstraints
+
+from govpool.api.base import (
+    Column,
+    Condition,
+    Definition,
+    Instant,
+    Model,
+    Name,
+    Resource,
+    Rule,
+    Scope,
+    ShortText,
+    Title,
+)
+
+
+class OperatingMode(StrEnum):
+    """How a pool is run (YY-4): who carries out what was approved."""
+
+    SELF_BUILT = "SelfBuilt"
+    """政府自建: the technical organ executes."""
+    PURCHASED_SERVICE = "PurchasedService"
+    """购买服务: a work order goes to the provider."""
+
+
+class PoolState(StrEnum):
+    """Whether a pool takes new servers."""
+
+    OPEN = "Open"
+    CORDONED = "Cordoned"
+    """Nothing new; what is there goes on."""
+    EXITING = "Exiting"
+    """The provider leaves; everything is migrated away."""
+    CLOSED = "Closed"
+
+
+class SecretReference(Model):
+    """A Secret that holds what must not stand in a manifest."""
+
+    name: Name
+    """Its name."""
+    namespace: Name = "govpool-system"
+    """Its namespace."""
+
+
+class Connection(Model):
+    """How the pool is reached."""
+
+    provider: Name
+    """Name of the provider's entry point: local, fixture, openstack ..."""
+    cloud: Name | None = None
+    """Entry of ``clouds.yaml``."""
+    secret_ref: SecretReference | None = None
+    """Secret with the credentials; its keys are the provider's business."""
+    settings: dict[str, Annotated[str, StringConstraints(max_length=1024)]] = {}
+    """The provider's own settings. Never a secret."""
+
+
+class PoolCapacity(Model):
+    """What may be issued from the pool."""
+
+    servers: Annotated[int, Field(ge=0)] | None = None
+    """Servers."""
+    vcpu: Annotated[int, Field(ge=0)] | None = None
+    """Virtual CPUs, before overcommit."""
+    memory_gib: Annotated[int, Field(ge=0)] | None = None
+    """Memory in GiB, before overcommit."""
+    storage_gib: Annotated[int, Field(ge=0)] | None = None
+    """Storage in GiB."""
+    vcpu_overcommit_percent: Annotated[int, Field(ge=100, le=1600)] = 100
+    """vCPUs issued per hundred that exist."""
+    memory_overcommit_percent: Annotated[int, Field(ge=100, le=200)] = 100
+    """GiB issued per hundred that exist."""
+
+
+class Mapping(Model):
+    """What a catalogue item, image or network is called in the pool."""
+
+    name: Title
+    """Name in requests and the catalogue."""
+    provider_name: Title
+    """Name in the pool."""
+
+
+class Mappings(Model):
+    """Names in the pool; a name without a mapping is used as it is."""
+
+    flavours: Annotated[list[Mapping], Field(max_length=256)] = []
+    images: Annotated[list[Mapping], Field(max_length=64)] = []
+    networks: Annotated[list[Mapping], Field(max_length=64)] = []
+    volume_types: Annotated[list[Mapping], Field(max_length=64)] = []
+
+
+class BackupRepository(Model):
+    """Where units' data is backed up before it is destroyed."""
+
+    location: Title
+    """The restic repository's location, without credentials."""
+    password_ref: SecretReference
+    """Secret whose key ``password`` opens the repository."""
+
+
+class CloudPoolSpec(Model):
+    """A pool as its platform engineers describe it."""
+
+    title: Title
+    """What people call it."""
+    connection: Connection
+    """How it is reached."""
+    operating_mode: OperatingMode
+    """Who carries out what was approved."""
+    district: ShortText | None = None
+    """District or dedicated domain (专有域) that it belongs to."""
+    dedicated_domain: bool = False
+    """Whether it is a dedicated domain."""
+    policy: Name
+    """The CloudPolicy in force."""
+    catalog: Name
+    """The ServiceCatalog in force."""
+    capacity: PoolCapacity = PoolCapacity()
+    """What may be issued from it."""
+    mappings: Mappings = Mappings()
+    """Names in the pool."""
+    backup: BackupRepository | None = None
+    """Where data is backed up before it is destroyed."""
+    state: PoolState = PoolState.OPEN
+    """Whether it takes new servers."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.connection.provider == oldSelf.connection.provider",
+            "connection.provider is immutable: open another pool and migrate",
+        ),
+        Rule("oldSelf.state != 'Closed' || self.state == 'Closed'", "a Closed pool stays closed"),
+    )
+
+
+class Allocated(Model):
+    """What the pool's servers take."""
+
+    servers: int = 0
+    vcpu: int = 0
+    memory_gib: int = 0
+    storage_gib: int = 0
+
+
+class CloudPoolStatus(Model):
+    """What was last seen of the pool."""
+
+    observed_generation: int = 0
+    conditions: Annotated[list[Condition], Field(max_length=16)] = []
+    reachable: bool | None = None
+    """Whether it answered; absent while nobody knows."""
+    seen_at: Instant | None = None
+    """When it last answered."""
+    allocated: Allocated = Allocated()
+    """What its servers take."""
+    unknown_machines: Annotated[list[ShortText], Field(max_length=64)] = []
+    """Machines that carry govpool's tags and belong to no CloudServer; listed, never deleted."""
+
+
+class CloudPool(Resource):
+    """A cloud resource pool (云资源池) of one provider."""
+
+    DEFINITION: ClassVar[Definition] = Definition(
+        kind="CloudPool",
+        plural="cloudpools",
+        singular="cloudpool",
+        short_names=("pool",),
+        scope=Scope.CLUSTER,
+        columns=(
+            Column("Provider", ".spec.connection.provider"),
+            Column("State", ".spec.state"),
+            Column("Reachable", ".status.reachable", type="boolean"),
+            Column("Servers", ".status.allocated.servers", type="integer"),
+            Column("Policy", ".spec.policy"),
+            Column("Mode", ".spec.operatingMode", priority=1),
+            Column("Age", ".metadata.creationTimestamp", type="date"),
+        ),
+    )
+    spec: CloudPoolSpec
+    status: CloudPoolStatus | None = None

@@ -1,0 +1,210 @@
+"""CloudServer (云服务器): one server with its disks, from creation to the last disk's deletion."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import Field, StringConstraints
+
+from govpool.api.approval import RequestReference
+from govpool.api.base import (
+    Column,
+    Condition,
+    Definition,
+    Instant,
+    Model,
+    Name,
+    Resource,
+    Rule,
+    Scope,
+    ShortText,
+    Text,
+    Title,
+)
+
+PoolKey = Annotated[str, StringConstraints(max_length=40, pattern=r"^[a-z0-9-]+$")]
+"""Deterministic name of something in the pool."""
+
+
+class Desired(StrEnum):
+    """What the request wants of a server."""
+
+    RUNNING = "Running"
+    STOPPED = "Stopped"
+    RELEASED = "Released"
+    """No machine any more; its disks are kept, detached, for backup and wiping."""
+    GONE = "Gone"
+    """Its disks are deleted as well; carried out only for disks that are proven wiped."""
+
+
+class ServerDisk(Model):
+    """A disk that the server has."""
+
+    key: PoolKey
+    """Its key in the pool."""
+    name: Name
+    """Its name: ``root`` or the data disk's."""
+    size_gib: Annotated[int, Field(ge=1)]
+    """Size in GiB."""
+    root: bool = False
+    volume_class: Name | None = None
+
+
+class CloudServerSpec(Model):
+    """A server as approved. Written by govpool only."""
+
+    request: RequestReference
+    revision: Annotated[int, Field(ge=1)]
+    """The approved revision that this spec carries out."""
+    article: ShortText
+    """Clause under which it was opened or last changed."""
+    pool: Name
+    key: PoolKey
+    """The machine's key in the pool, from the request's UID, the group's name and the ordinal."""
+    group: Name
+    """The group of servers in the request."""
+    ordinal: Annotated[int, Field(ge=0)]
+    item: Name
+    """Catalogue item."""
+    vcpu: Annotated[int, Field(ge=1)]
+    memory_gib: Annotated[int, Field(ge=1)]
+    image: Title
+    network: ShortText
+    disks: Annotated[list[ServerDisk], Field(min_length=1, max_length=17)]
+    """Root disk first."""
+    desired: Desired = Desired.RUNNING
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule("self.key == oldSelf.key && self.pool == oldSelf.pool", "key and pool are immutable"),
+        Rule(
+            "!(oldSelf.desired in ['Released', 'Gone']) || self.desired in ['Released', 'Gone']",
+            "a released server does not come back",
+        ),
+        Rule("self.disks.exists_one(d, d.root)", "a server has exactly one root disk"),
+        Rule(
+            "oldSelf.disks.all(d, self.disks.exists(e, e.key == d.key && e.sizeGiB >= d.sizeGiB))",
+            "a disk neither shrinks nor leaves before it was wiped",
+        ),
+    )
+
+
+class DiskPhase(StrEnum):
+    """Where a disk is in its life."""
+
+    PENDING = "Pending"
+    PRESENT = "Present"
+    WIPED = "Wiped"
+    """Overwritten and read back; may be deleted."""
+    GONE = "Gone"
+    """Seen absent from the pool."""
+
+
+class DiskStatus(Model):
+    """A disk as seen, and what was proven of it. Kept after the disk is gone."""
+
+    key: PoolKey
+    name: Name
+    root: bool = False
+    provider_id: ShortText = ""
+    size_bytes: Annotated[int, Field(ge=0)] = 0
+    medium: ShortText = ""
+    overwrite: ShortText = ""
+    """Whether an overwrite reaches the medium: InPlace, CopyOnWrite, Encrypted."""
+    phase: DiskPhase = DiskPhase.PENDING
+    held_data: bool = False
+    """Whether anything was ever written to it: true from the moment its machine was first Active."""
+    backup: dict[str, Annotated[str, StringConstraints(max_length=1024)]] = {}
+    """Facts of the backup."""
+    wipe: dict[str, Annotated[str, StringConstraints(max_length=1024)]] = {}
+    """Facts of the wipe."""
+    wiped_by: Title | None = None
+    """The WorkOrder that proved it."""
+
+
+class ServerPhase(StrEnum):
+    """Where a server stands."""
+
+    PENDING = "Pending"
+    BUILDING = "Building"
+    OPEN = "Open"
+    """Running, and the operator can still get in."""
+    RESIZING = "Resizing"
+    HANDED_OVER = "HandedOver"
+    """The unit's; the operator is locked out."""
+    STOPPED = "Stopped"
+    RELEASED = "Released"
+    GONE = "Gone"
+    ERROR = "Error"
+
+
+class BaselineSummary(Model):
+    """The last baseline."""
+
+    report: Title
+    """Name of the BaselineReport."""
+    passed: bool
+    score: Annotated[int, Field(ge=0, le=100)]
+    at: Instant
+    work_order: Title
+
+
+class HandoverSummary(Model):
+    """The handover."""
+
+    at: Instant
+    proof: Text
+    """How it was proven that the operator is locked out."""
+    work_order: Title
+
+
+class CloudServerStatus(Model):
+    """A server as last seen."""
+
+    observed_generation: int = 0
+    conditions: Annotated[list[Condition], Field(max_length=16)] = []
+    phase: ServerPhase = ServerPhase.PENDING
+    provider_id: ShortText = ""
+    addresses: Annotated[list[ShortText], Field(max_length=16)] = []
+    host_key_fingerprint: ShortText = ""
+    vcpu: int = 0
+    """As seen in the pool."""
+    memory_gib: int = 0
+    """As seen in the pool."""
+    disks: Annotated[list[DiskStatus], Field(max_length=64)] = []
+    seen_at: Instant | None = None
+    """When the pool last answered about it."""
+    opened_at: Instant | None = None
+    """When it was first Active."""
+    revision: int = 0
+    """The revision whose size and disks it has."""
+    baseline: BaselineSummary | None = None
+    handover: HandoverSummary | None = None
+    drift: Annotated[list[ShortText], Field(max_length=16)] = []
+    """Where it differs from what was approved."""
+    message: Text = ""
+    retry_at: Instant | None = None
+
+
+class CloudServer(Resource):
+    """One server (云服务器) with its disks."""
+
+    DEFINITION: ClassVar[Definition] = Definition(
+        kind="CloudServer",
+        plural="cloudservers",
+        singular="cloudserver",
+        short_names=("csrv",),
+        scope=Scope.NAMESPACED,
+        columns=(
+            Column("Phase", ".status.phase"),
+            Column("Request", ".spec.request.name"),
+            Column("vCPU", ".status.vcpu", type="integer"),
+            Column("GiB", ".status.memoryGiB", type="integer"),
+            Column("Address", ".status.addresses[0]"),
+            Column("Baseline", ".status.baseline.passed", type="boolean"),
+            Column("Pool", ".spec.pool", priority=1),
+            Column("Age", ".metadata.creationTimestamp", type="date"),
+        ),
+    )
+    spec: CloudServerSpec
+    status: CloudServerStatus | None = None

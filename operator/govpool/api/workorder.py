@@ -1,0 +1,205 @@
+"""WorkOrder (工单): one thing that is done, by whom, for which article, with its evidence."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import Field, StringConstraints
+
+from govpool.api.approval import RequestReference
+from govpool.api.base import (
+    Column,
+    Condition,
+    Definition,
+    Instant,
+    Model,
+    Name,
+    Resource,
+    Rule,
+    Scope,
+    Sha256,
+    ShortText,
+    Text,
+    Title,
+)
+from govpool.api.cloudpolicy import Role
+
+
+class WorkOrderKind(StrEnum):
+    """What is done."""
+
+    PROVISION = "Provision"
+    BASELINE = "Baseline"
+    HANDOVER = "Handover"
+    RESIZE = "Resize"
+    BACKUP = "Backup"
+    WIPE = "Wipe"
+    RECLAIM = "Reclaim"
+    MANUAL = "Manual"
+
+
+class Executor(StrEnum):
+    """What carries it out."""
+
+    LOCAL = "local"
+    """A process beside the operator."""
+    JOB = "job"
+    """A Kubernetes Job."""
+    PERSON = "person"
+    """Somebody, who says so in ``spec.outcome``."""
+
+
+class ManualOutcome(Model):
+    """What a person reports of an order that a person carries out."""
+
+    by: Title
+    at: Instant
+    succeeded: bool
+    statement: Text = ""
+
+
+class WorkOrderSpec(Model):
+    """The order. Immutable, but for a person's outcome."""
+
+    work: WorkOrderKind
+    """What is done."""
+    request: RequestReference
+    """For which request."""
+    revision: Annotated[int, Field(ge=1)]
+    """For which approved revision."""
+    approval: Title
+    """Under which Approval."""
+    pool: Name
+    """In which pool."""
+    servers: Annotated[list[Title], Field(max_length=400)]
+    """Names of the CloudServers that it is about."""
+    executor: Executor = Executor.LOCAL
+    """What carries it out."""
+    role: Role = Role.OPERATOR
+    """Who answers for it."""
+    run_key: Annotated[str, StringConstraints(max_length=63, pattern=r"^[a-z0-9-]+$")]
+    """Deterministic: the same order never has two runs at once."""
+    parameters: dict[str, Annotated[str, StringConstraints(max_length=1024)]] = {}
+    """What the playbook is told; never a secret."""
+    started_by: Instant
+    """When the clock of this order started."""
+    due: Instant | None = None
+    """When it must be done."""
+    article: ShortText
+    """Clause that orders it."""
+    outcome: ManualOutcome | None = None
+    """For executor person: what was reported."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.work == oldSelf.work && self.request == oldSelf.request && self.revision == oldSelf.revision"
+            " && self.servers == oldSelf.servers && self.runKey == oldSelf.runKey && self.pool == oldSelf.pool"
+            " && self.executor == oldSelf.executor && self.approval == oldSelf.approval",
+            "a work order is immutable",
+        ),
+        Rule(
+            "!has(oldSelf.outcome) || (has(self.outcome) && self.outcome == oldSelf.outcome)",
+            "an outcome that was reported stands",
+        ),
+        Rule("!has(self.outcome) || self.executor == 'person'", "only a person's order takes an outcome"),
+    )
+
+
+class WorkOrderState(StrEnum):
+    """How far an order is."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    """Its result is a failure: the baseline was not met, a disk could not be wiped. Nothing follows until a
+    person mends the cause and asks for another attempt."""
+
+
+class RunLease(Model):
+    """Who runs it now; a run whose lease ran out is lost and is run again."""
+
+    holder: Title
+    renewed: Instant
+
+
+class Evidence(Model):
+    """A piece of evidence (佐证)."""
+
+    name: Title
+    sha256: Sha256
+    place: Title
+    """Where it lies: a path below the evidence folder, or a URL."""
+
+
+class ServerResult(Model):
+    """What came of it for one server."""
+
+    server: Title
+    """Name of the CloudServer."""
+    ok: bool
+    message: Text = ""
+    facts: dict[str, Annotated[str, StringConstraints(max_length=1024)]] = {}
+    """What later steps need: the report's name, the snapshot's id ..."""
+
+
+class DiskResult(Model):
+    """What came of it for one disk."""
+
+    server: Title
+    disk: Title
+    """The disk's key in the pool."""
+    ok: bool
+    message: Text = ""
+    facts: dict[str, Annotated[str, StringConstraints(max_length=1024)]] = {}
+    """Bytes written, snapshot id, hashes, times."""
+
+
+class WorkOrderStatus(Model):
+    """How far an order is."""
+
+    observed_generation: int = 0
+    conditions: Annotated[list[Condition], Field(max_length=16)] = []
+    state: WorkOrderState = WorkOrderState.PENDING
+    attempts: Annotated[int, Field(ge=0)] = 0
+    """Runs begun."""
+    retry_seen: ShortText = ""
+    """Value of the retry annotation that was last acted on."""
+    lease: RunLease | None = None
+    started: Instant | None = None
+    finished: Instant | None = None
+    message: Text = ""
+    progress: ShortText = ""
+    """How far, for people."""
+    next_attempt: Instant | None = None
+    """When it is tried again."""
+    servers: Annotated[list[ServerResult], Field(max_length=400)] = []
+    disks: Annotated[list[DiskResult], Field(max_length=2000)] = []
+    evidence: Annotated[list[Evidence], Field(max_length=64)] = []
+    receipt_sha256: Sha256 | None = None
+    """Of a backup: hash of the receipt that the unit confirms."""
+
+
+class WorkOrder(Resource):
+    """One thing that is done (工单), with who, until when, under which article, and its evidence."""
+
+    DEFINITION: ClassVar[Definition] = Definition(
+        kind="WorkOrder",
+        plural="workorders",
+        singular="workorder",
+        short_names=("wo",),
+        scope=Scope.NAMESPACED,
+        columns=(
+            Column("Work", ".spec.work"),
+            Column("Request", ".spec.request.name"),
+            Column("State", ".status.state"),
+            Column("Progress", ".status.progress"),
+            Column("Attempts", ".status.attempts", type="integer"),
+            Column("Due", ".spec.due"),
+            Column("Article", ".spec.article"),
+            Column("Age", ".metadata.creationTimestamp", type="date"),
+        ),
+    )
+    spec: WorkOrderSpec
+    status: WorkOrderStatus | None = None

@@ -256,8 +256,8 @@ class Confirmations(Model):
     """The tripartite agreement (三方协议) was signed."""
     delivery: Confirmation | None = None
     """Delivery is complete (资源发放完成)."""
-    backup: BackupConfirmation | None = None
-    """The backup was received."""
+    backups: Annotated[list[BackupConfirmation], Field(max_length=32)] = []
+    """Receipts for backups; only added to. Nothing is wiped before the receipt of its backup."""
     termination: Confirmation | None = None
     """The service has ended (服务终止)."""
 
@@ -271,8 +271,8 @@ class Confirmations(Model):
             "delivery was confirmed and stands",
         ),
         Rule(
-            "!has(oldSelf.backup) || (has(self.backup) && self.backup == oldSelf.backup)",
-            "the receipt of the backup was given and stands",
+            "oldSelf.backups.all(b, b in self.backups)",
+            "a receipt of a backup stands: receipts are only added",
         ),
         Rule(
             "!has(oldSelf.termination) || (has(self.termination) && self.termination == oldSelf.termination)",

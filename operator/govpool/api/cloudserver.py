@@ -22,6 +22,7 @@ from govpool.api.base import (
     Text,
     Title,
 )
+from govpool.api.wipecertificate import AbsenceProof, BackupProof, MediumCopy, Sanitisation
 
 PoolKey = Annotated[str, StringConstraints(max_length=40, pattern=r"^[a-z0-9-]+$")]
 """Deterministic name of something in the pool."""
@@ -114,10 +115,14 @@ class DiskStatus(Model):
     phase: DiskPhase = DiskPhase.PENDING
     held_data: bool = False
     """Whether anything was ever written to it: true from the moment its machine was first Active."""
-    backup: dict[str, Annotated[str, StringConstraints(max_length=1024)]] = {}
-    """Facts of the backup."""
-    wipe: dict[str, Annotated[str, StringConstraints(max_length=1024)]] = {}
-    """Facts of the wipe."""
+    backup: BackupProof | None = None
+    """The backup that was made of it."""
+    sanitisation: Sanitisation | None = None
+    """How it was wiped, and how that was verified."""
+    copies: Annotated[list[MediumCopy], Field(max_length=64)] = []
+    """Snapshots, backups and images of it, and what became of them."""
+    absence: AbsenceProof | None = None
+    """How it was seen to be gone."""
     wiped_by: Title | None = None
     """The WorkOrder that proved it."""
 

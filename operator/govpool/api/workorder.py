@@ -24,6 +24,7 @@ from govpool.api.base import (
     Title,
 )
 from govpool.api.cloudpolicy import Role
+from govpool.api.wipecertificate import BackupProof, MediumCopy, Sanitisation
 
 
 class WorkOrderKind(StrEnum):
@@ -152,8 +153,12 @@ class DiskResult(Model):
     """The disk's key in the pool."""
     ok: bool
     message: Text = ""
-    facts: dict[str, Annotated[str, StringConstraints(max_length=1024)]] = {}
-    """Bytes written, snapshot id, hashes, times."""
+    backup: BackupProof | None = None
+    """Of a backup: what was saved and where."""
+    sanitisation: Sanitisation | None = None
+    """Of a wipe: how it was done and verified."""
+    copies: Annotated[list[MediumCopy], Field(max_length=64)] = []
+    """Of a wipe: copies that were found, and what became of them."""
 
 
 class WorkOrderStatus(Model):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
 
 from govpool.api.approval import RequestReference
 from govpool.api.base import (
@@ -17,7 +17,6 @@ from govpool.api.base import (
     BilingualText,
     Column,
     Definition,
-    Instant,
     Model,
     Name,
     Resource,
@@ -34,6 +33,8 @@ GENESIS = "0" * 64
 MAX_INTEGER = 2**53 - 1
 """RFC 8785 (I-JSON) knows no larger whole number."""
 
+Instant = AwareDatetime
+"""A point in time, RFC 3339. One without an offset would mean something else elsewhere."""
 Bytes = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 Count = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -143,7 +144,7 @@ class Defects(Signed):
     """How many stretches."""
     bytes: Bytes = 0
     """Bytes in all of them."""
-    ranges: Annotated[list[ByteRange], Field(max_length=64)] = []
+    ranges: list[ByteRange] = Field(default_factory=list, max_length=64)
     """The first of them."""
 
 
@@ -266,17 +267,25 @@ class Backup(Signed):
 
     required: bool = True
     """False only where the policy does not ask for one."""
-    proofs: Annotated[list[BackupProof], Field(max_length=1024)] = []
+    proofs: list[BackupProof] = Field(default_factory=list, max_length=1024)
     receipt_sha256: Sha256 | None = None
     """Hash of the receipt that the operator made out."""
     receipt: UnitReceipt | None = None
+
+
+class SignedText(Signed, BilingualText):
+    """A text in both languages, as part of what is signed."""
+
+
+class SignedRequest(Signed, RequestReference):
+    """The request, as part of what is signed."""
 
 
 class RegulationReference(Signed):
     """The regulation that orders the destruction."""
 
     policy: Name
-    title: BilingualText
+    title: SignedText
     document_number: ShortText
     article: Article
 
@@ -284,7 +293,7 @@ class RegulationReference(Signed):
 class Deregistration(Signed):
     """The approved deregistration (注销审批)."""
 
-    request: RequestReference
+    request: SignedRequest
     revision: Annotated[int, Field(ge=1)]
     approval: Title
     """Name of the Approval."""
@@ -339,8 +348,8 @@ class WipeCertificateSpec(Signed):
     regulation: RegulationReference
     deregistration: Deregistration | None = None
     system: SystemReference
-    media: Annotated[list[Medium], Field(max_length=1024)] = []
-    copies: Annotated[list[MediumCopy], Field(max_length=1024)] = []
+    media: list[Medium] = Field(default_factory=list, max_length=1024)
+    copies: list[MediumCopy] = Field(default_factory=list, max_length=1024)
     backup: Backup = Backup()
     confirmation: Signatory | None = None
     """The unit's confirmation that the service has ended (服务终止确认)."""

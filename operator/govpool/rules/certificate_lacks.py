@@ -1,4 +1,4 @@
-"""What a wipe certificate lacks, or where it contradicts itself. It is refused while anything is found. Pure."""
+"""What a wipe certificate lacks, or where it contradicts itself. Pure."""
 
 from __future__ import annotations
 
@@ -150,7 +150,8 @@ def _technique(medium: Medium, done: Sanitisation, path: str) -> Iterator[Lack]:
     if unproven and not medium.residual_risk:
         yield Lack(
             f"{path.removesuffix('.sanitisation')}.residualRisk",
-            f"an overwrite of {medium.overwrite} storage does not prove that old blocks are gone: state the residual risk",
+            f"an overwrite of {medium.overwrite} storage does not prove that old blocks are gone:"
+            " state the residual risk",
             NIST,
         )
 
@@ -159,7 +160,8 @@ def _written(medium: Medium, done: Sanitisation, path: str) -> Iterator[Lack]:
     if done.bytes_written + done.write_errors.bytes < medium.size_bytes:
         yield Lack(
             f"{path}.bytesWritten",
-            f"{done.bytes_written} of {medium.size_bytes} bytes were written, the rest is not accounted for: wipe again",
+            f"{done.bytes_written} of {medium.size_bytes} bytes were written, nothing accounts for the rest:"
+            " wipe again",
             RESIDUAL,
         )
     if done.bytes_written > medium.size_bytes:
@@ -169,7 +171,8 @@ def _written(medium: Medium, done: Sanitisation, path: str) -> Iterator[Lack]:
     if (done.write_errors.count or done.write_errors.bytes) and not medium.residual_risk:
         yield Lack(
             f"{path}.writeErrors",
-            f"{done.write_errors.count} stretches could not be written: destroy the medium, or state the residual risk",
+            f"{done.write_errors.count} stretches could not be written: destroy the medium,"
+            " or state the residual risk",
             NIST,
         )
     if done.discard is DiscardResult.KEPT:
@@ -193,7 +196,8 @@ def _verified(medium: Medium, done: Sanitisation, path: str) -> Iterator[Lack]:
     if (proof.errors.count or proof.errors.bytes) and not medium.residual_risk:
         yield Lack(
             f"{path}.errors",
-            f"{proof.errors.count} stretches could not be read back: destroy the medium, or state the residual risk",
+            f"{proof.errors.count} stretches could not be read back: destroy the medium,"
+            " or state the residual risk",
             NIST,
         )
     if proof.method is VerificationMethod.FULL:
@@ -206,7 +210,8 @@ def _verified_fully(medium: Medium, proof: Verification, path: str) -> Iterator[
     if proof.bytes_verified + proof.errors.bytes < medium.size_bytes:
         yield Lack(
             f"{path}.bytesVerified",
-            f"a full read-back covers {medium.size_bytes} bytes, this one {proof.bytes_verified}: verify again",
+            f"a full read-back covers {medium.size_bytes} bytes, this one {proof.bytes_verified}:"
+            " verify again",
             NIST,
         )
     if proof.share != 1 or proof.detection_odds != 1:
@@ -339,16 +344,15 @@ def _signatories(certificate: WipeCertificateSpec) -> Iterator[Lack]:
 
 
 def _dates(certificate: WipeCertificateSpec) -> Iterator[Lack]:
-    moments = {
-        "confirmation.at": certificate.confirmation and certificate.confirmation.at,
-        "verifiedBy.at": certificate.verified_by and certificate.verified_by.at,
-        "validatedBy.at": certificate.validated_by and certificate.validated_by.at,
+    moments: dict[str, Instant | None] = {
+        "confirmation.at": certificate.confirmation.at if certificate.confirmation else None,
+        "verifiedBy.at": certificate.verified_by.at if certificate.verified_by else None,
+        "validatedBy.at": certificate.validated_by.at if certificate.validated_by else None,
     }
     for index, medium in enumerate(certificate.media):
-        moments[f"media[{index}].sanitisation.finished"] = (
-            medium.sanitisation and medium.sanitisation.finished
-        )
-        moments[f"media[{index}].absence.at"] = medium.absence and medium.absence.at
+        done, proof = medium.sanitisation, medium.absence
+        moments[f"media[{index}].sanitisation.finished"] = done.finished if done else None
+        moments[f"media[{index}].absence.at"] = proof.at if proof else None
     for index, copy in enumerate(certificate.copies):
         moments[f"copies[{index}].at"] = copy.at
     for path, moment in moments.items():

@@ -45,8 +45,8 @@ def plan(overwrite: OverwriteProvability) -> WipePlan:
                 Technique.OVERWRITE,
                 key_destruction=False,
                 residual_risk=(
-                    "Thin or copy-on-write storage: every address was overwritten and read back, but blocks that "
-                    "held earlier versions may survive below until the storage uses them again. "
+                    "Thin or copy-on-write storage: every address was overwritten and read back, but blocks "
+                    "that held earlier versions may survive below until the storage uses them again. "
                     "They can't be read through the volume."
                 ),
             )

@@ -126,7 +126,12 @@ class ApprovalSpec(Model):
             "self.request == oldSelf.request && self.revision == oldSelf.revision"
             " && self.application == oldSelf.application && self.policy == oldSelf.policy"
             " && self.submissionHash == oldSelf.submissionHash && self.content == oldSelf.content"
-            " && self.materials == oldSelf.materials && self.steps == oldSelf.steps",
+            " && self.materials == oldSelf.materials && self.steps == oldSelf.steps"
+            " && self.changes == oldSelf.changes && self.classifiedUnder == oldSelf.classifiedUnder"
+            " && has(self.supersedes) == has(oldSelf.supersedes)"
+            " && (!has(self.supersedes) || self.supersedes == oldSelf.supersedes)"
+            " && has(self.feePerYear) == has(oldSelf.feePerYear)"
+            " && (!has(self.feePerYear) || self.feePerYear == oldSelf.feePerYear)",
             "what is put before the authority is immutable: edit the request, it makes a new Approval",
         ),
         Rule(

@@ -81,7 +81,9 @@ class WorkOrderSpec(Model):
     """Who answers for it."""
     run_key: Annotated[str, StringConstraints(max_length=63, pattern=r"^[a-z0-9-]+$")]
     """Deterministic: the same order never has two runs at once."""
-    parameters: dict[str, Annotated[str, StringConstraints(max_length=1024)]] = {}
+    parameters: Annotated[
+        dict[str, Annotated[str, StringConstraints(max_length=1024)]], Field(max_length=64)
+    ] = {}
     """What the playbook is told; never a secret."""
     started_by: Instant
     """When the clock of this order started."""
@@ -94,9 +96,12 @@ class WorkOrderSpec(Model):
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "self.work == oldSelf.work && self.request == oldSelf.request && self.revision == oldSelf.revision"
-            " && self.servers == oldSelf.servers && self.runKey == oldSelf.runKey && self.pool == oldSelf.pool"
-            " && self.executor == oldSelf.executor && self.approval == oldSelf.approval",
+            "self.work == oldSelf.work && self.request == oldSelf.request"
+            " && self.revision == oldSelf.revision && self.approval == oldSelf.approval"
+            " && self.pool == oldSelf.pool && self.servers == oldSelf.servers"
+            " && self.executor == oldSelf.executor && self.role == oldSelf.role"
+            " && self.runKey == oldSelf.runKey && self.parameters == oldSelf.parameters"
+            " && self.article == oldSelf.article",
             "a work order is immutable",
         ),
         Rule(

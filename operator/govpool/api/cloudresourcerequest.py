@@ -94,7 +94,7 @@ class DataDisk(Model):
     size_gib: Annotated[int, Field(ge=1, le=65536)]
     """Size in GiB. May grow, never shrink."""
     volume_class: Name | None = None
-    """Storage class of the catalogue."""
+    """Storage item of the catalogue; without one, the catalogue's first Storage item."""
 
 
 class Server(Model):
@@ -232,6 +232,13 @@ class BackupConfirmation(Confirmation):
     """Hash of the backup receipt that the unit saw."""
 
 
+class TerminationConfirmation(Confirmation):
+    """The unit's confirmation that the service has ended (服务终止), for what one Approval took away."""
+
+    approval: Title
+    """Name of the Approval of the deregistration or reduction."""
+
+
 class Report(Model):
     """A report of the unit (报告)."""
 
@@ -258,8 +265,8 @@ class Confirmations(Model):
     """Delivery is complete (资源发放完成)."""
     backups: Annotated[list[BackupConfirmation], Field(max_length=32)] = []
     """Receipts for backups; only added to. Nothing is wiped before the receipt of its backup."""
-    termination: Confirmation | None = None
-    """The service has ended (服务终止)."""
+    terminations: Annotated[list[TerminationConfirmation], Field(max_length=32)] = []
+    """The service has ended (服务终止); only added to."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -275,8 +282,8 @@ class Confirmations(Model):
             "a receipt of a backup stands: receipts are only added",
         ),
         Rule(
-            "!has(oldSelf.termination) || (has(self.termination) && self.termination == oldSelf.termination)",
-            "termination was confirmed and stands",
+            "oldSelf.terminations.all(t, t in self.terminations)",
+            "a confirmed end stands: confirmations of an end are only added",
         ),
         Rule(
             "oldSelf.reports.all(r, r in self.reports)",
@@ -406,6 +413,8 @@ class ApprovedRevision(Model):
     """Exactly what was approved; nothing else is ever carried out."""
     at: Instant
     """When the last decision was given."""
+    decided_by: Title = "-"
+    """Who gave it."""
 
 
 class AppliedRevision(Model):

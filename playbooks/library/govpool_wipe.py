@@ -85,7 +85,9 @@ def main() -> None:
         required_if=[("verification", "Sampled", ["seed"])],
     )
     if LACK:
-        module.fail_json(msg=missing_required_lib("cryptography"), exception=LACK, outcome="Failed", reason="NoLibrary")
+        module.fail_json(
+            msg=missing_required_lib("cryptography"), exception=LACK, outcome="Failed", reason="NoLibrary"
+        )
     try:
         report = wipe(order_of(module.params), module.params["progress_file"])
     except Refused as refusal:

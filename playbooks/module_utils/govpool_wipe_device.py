@@ -41,7 +41,9 @@ class Refused(Exception):
 class DiskDevice:
     """An open disk. Not thread-bound: positional reads and writes only."""
 
-    def __init__(self, path: str, fd: int, size: int, block: int, *, is_block: bool, buffered_fd: int) -> None:
+    def __init__(
+        self, path: str, fd: int, size: int, block: int, *, is_block: bool, buffered_fd: int
+    ) -> None:
         self.path = path
         self.size = size
         self.block = block
@@ -57,13 +59,17 @@ class DiskDevice:
         try:
             found = os.stat(path)
         except OSError as error:
-            raise Refused("NotADisk", f"{path}: {error.strerror}; attach the disk to the sanitiser first") from error
+            raise Refused(
+                "NotADisk", f"{path}: {error.strerror}; attach the disk to the sanitiser first"
+            ) from error
         if stat.S_ISBLK(found.st_mode):
             device = cls._open_block(path, found)
         elif stat.S_ISREG(found.st_mode):
             device = cls._open_file(path)
         else:
-            raise Refused("NotADisk", f"{path} is neither a block device nor a regular file; name the disk itself")
+            raise Refused(
+                "NotADisk", f"{path} is neither a block device nor a regular file; name the disk itself"
+            )
         if device.size != expected_size:
             device.close()
             raise Refused(
@@ -166,11 +172,17 @@ class DiskDevice:
 
 def _refusal(path: str, error: OSError) -> Refused:
     if error.errno == errno.EBUSY:
-        return Refused("Held", f"{path} is held by a file system, swap, RAID or another process; release it first")
+        return Refused(
+            "Held", f"{path} is held by a file system, swap, RAID or another process; release it first"
+        )
     if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
-        return Refused("ReadOnly", f"{path} can't be opened for writing: {error.strerror}; attach it writable, as root")
+        return Refused(
+            "ReadOnly", f"{path} can't be opened for writing: {error.strerror}; attach it writable, as root"
+        )
     if error.errno == errno.EINVAL:
-        return Refused("NoDirectIO", f"{path} takes no direct I/O, so a read-back would only show the page cache")
+        return Refused(
+            "NoDirectIO", f"{path} takes no direct I/O, so a read-back would only show the page cache"
+        )
     return Refused("NotADisk", f"{path}: {error.strerror}; attach the disk to the sanitiser again")
 
 

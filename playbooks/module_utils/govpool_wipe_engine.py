@@ -18,16 +18,16 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
-from typing import Callable, Iterator, Protocol
+from datetime import UTC, datetime
+from typing import Protocol
 
 import cryptography
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
 from ansible.module_utils.govpool_wipe_device import DiskDevice, Refused
 from ansible.module_utils.govpool_wipe_record import Progress, Ranges, fingerprint
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 TOOL = "govpool_wipe"
 VERSION = "1.0.0"
@@ -172,7 +172,7 @@ class Wipe:
         progress: Progress,
         *,
         open_device: Callable[[str, int], Device] = DiskDevice.open,
-        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> None:
@@ -198,7 +198,9 @@ class Wipe:
         (places could not be written or read). A finished run under the same key is told again, not repeated.
         """
         order, progress = self._order, self._progress
-        state = progress.begin(order.disk_key, order.run_key, order.size_bytes, fingerprint(order.key), self._now())
+        state = progress.begin(
+            order.disk_key, order.run_key, order.size_bytes, fingerprint(order.key), self._now()
+        )
         if state.phase == "Done":
             return {**state.report, "adopted": True}
         self._device = self._open(order.path, order.size_bytes)
@@ -270,7 +272,10 @@ class Wipe:
 
     def _discard(self) -> None:
         state = self._progress.state
-        outcome, message = "Kept", "not discarded: the verification did not pass, so the disk is kept as evidence"
+        outcome, message = (
+            "Kept",
+            "not discarded: the verification did not pass, so the disk is kept as evidence",
+        )
         if not (state.mismatches.count or state.verify_errors.count or state.write_errors.count):
             try:
                 self._device.discard()
@@ -325,7 +330,9 @@ class Wipe:
         }
 
     # -- chunks, in worker threads ---------------------------------------------------------------
-    def _in_order(self, work: Callable[[int, int], _Part], chunks: Iterator[tuple[int, int]]) -> Iterator[_Part]:
+    def _in_order(
+        self, work: Callable[[int, int], _Part], chunks: Iterator[tuple[int, int]]
+    ) -> Iterator[_Part]:
         """Run ``work`` on chunks with WORKERS threads; yield what came of them in ascending order."""
         waiting: deque[Future[_Part]] = deque()
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="wipe") as pool:
@@ -415,7 +422,8 @@ class Wipe:
         except OSError as error:
             _raise_if_gone(self._device.path, error)
             raise WipeFailed(
-                "FlushFailed", f"{self._device.path}: flush failed ({error.strerror}); nothing since the last one counts"
+                "FlushFailed",
+                f"{self._device.path}: flush failed ({error.strerror}); nothing since the last one counts",
             ) from error
 
     def _still_verified(self, until: int) -> bool:
@@ -440,17 +448,20 @@ class Wipe:
 
 def _raise_if_gone(path: str, error: OSError) -> None:
     if error.errno in {errno.ENXIO, errno.ENODEV, errno.ENOMEDIUM, errno.EBADF}:
-        raise WipeFailed("DeviceGone", f"{path} is gone ({error.strerror}); attach it again and repeat") from error
+        raise WipeFailed(
+            "DeviceGone", f"{path} is gone ({error.strerror}); attach it again and repeat"
+        ) from error
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        raise WipeFailed("NoSpace", f"{path}: the storage below is full ({error.strerror}); free space and repeat") from error
+        raise WipeFailed(
+            "NoSpace", f"{path}: the storage below is full ({error.strerror}); free space and repeat"
+        ) from error
 
 
 def _stamp(moment: datetime) -> str:
-    return moment.astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def wipe(order: WipeOrder, progress_file: str | os.PathLike[str]) -> dict[str, object]:
     """Wipe one disk with the real device, clock and progress file. Raises Refused, WipeFailed."""
     with Progress(progress_file) as progress:
         return Wipe(order, progress).run()
-

@@ -11,10 +11,10 @@ import hashlib
 import hmac
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Iterable
 
 from ansible.module_utils.govpool_wipe_device import Refused
 
@@ -103,16 +103,25 @@ class Progress:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(self._lock)
-            raise Refused("AlreadyRunning", f"a wipe of this disk is running ({self._path}); wait for its end") from error
+            raise Refused(
+                "AlreadyRunning", f"a wipe of this disk is running ({self._path}); wait for its end"
+            ) from error
         return self
 
     def __exit__(self, *exc: object) -> None:
         os.close(self._lock)
 
-    def begin(self, disk_key: str, run_key: str, size_bytes: int, key_fingerprint: str, now: datetime) -> State:
+    def begin(
+        self, disk_key: str, run_key: str, size_bytes: int, key_fingerprint: str, now: datetime
+    ) -> State:
         """Go on from the file if it is about the same disk, run and key and did not end badly; else begin anew."""
         found = read(self._path)
-        same = found is not None and (found.disk_key, found.run_key, found.size_bytes, found.key_fingerprint) == (
+        same = found is not None and (
+            found.disk_key,
+            found.run_key,
+            found.size_bytes,
+            found.key_fingerprint,
+        ) == (
             disk_key,
             run_key,
             size_bytes,
@@ -123,7 +132,7 @@ class Progress:
             found.resumed += found.phase != "Done"
             self.state = found
         else:
-            started = now.astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+            started = now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
             self.state = State(disk_key, run_key, size_bytes, key_fingerprint, started)
         self.save()
         return self.state

@@ -242,8 +242,8 @@ def _judge_first(certificate: WipeCertificateSpec, *, whole: bool, notes: list[s
     if begins != (certificate.sequence == 1):
         yield Fault(
             FaultKind.GENESIS,
-            f"sequence {certificate.sequence} and previousHash {certificate.previous_hash[:12]}... contradict"
-            ": only the first certificate of a chain has sequence 1, and it alone has a previousHash of zeros",
+            f"sequence {certificate.sequence} and previousHash {certificate.previous_hash[:12]}... differ: "
+            "only a chain's first certificate has sequence 1, and it alone has zeros there",
         )
     elif not begins and whole:
         yield Fault(

@@ -220,7 +220,7 @@ class Provider(Protocol):
         ...
 
     def add_disks(self, key: str, disks: tuple[DiskWant, ...]) -> Machine:
-        """Create and attach the disks that are missing; grow those that are smaller. Never shrinks (Invalid)."""
+        """Create and attach missing disks; grow those that are smaller. Never shrinks (Invalid)."""
         ...
 
     def set_power(self, key: str, *, on: bool) -> Machine:
@@ -240,7 +240,7 @@ class Provider(Protocol):
 
     # -- disks ------------------------------------------------------------------------------------
     def list_disks(self, machine_key: str) -> tuple[Disk, ...]:
-        """Every disk that belongs to the machine key, attached or not, also after the machine was released."""
+        """Every disk of the machine key, attached or not, also after the machine was released."""
         ...
 
     def list_all_disks(self, request_uid: str | None = None) -> tuple[Disk, ...]:

@@ -43,7 +43,7 @@ def purge(
 
 @translated(ErrorCode.UNREACHABLE)
 def leftovers(connection: PoolConnection) -> list[str]:
-    """What is still on this host of the pool but its records and images, one line each; empty when nothing."""
+    """What is still on this host of the pool but its records and images; empty when nothing."""
     settings = LocalSettings.of(connection)
     found = [
         f"mount {mount.point}" for mount in storage.mounts() if mount.point.is_relative_to(settings.state)

@@ -476,6 +476,8 @@ class CloudPolicySpec(Model):
     """When a provider stops."""
     quota_article: Article | None = None
     """Where allocation is bound to the unit's quota."""
+    issuing_stop_article: Article | None = None
+    """Where a unit that does not rectify is issued nothing more (停止发放云资源)."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(

@@ -56,6 +56,8 @@ class Provides(Model):
     """Storage in GiB."""
     bandwidth_mbps: Annotated[int, Field(ge=1, le=1000000)] | None = None
     """Bandwidth in Mbit/s."""
+    public_addresses: Annotated[int, Field(ge=1, le=65536)] | None = None
+    """Public addresses."""
     service: ShortText | None = None
     """Anything else, in words."""
 

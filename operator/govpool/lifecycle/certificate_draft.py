@@ -1,0 +1,173 @@
+"""What a wipe certificate says, gathered from the servers that left; number, chain and signature come later."""
+
+from __future__ import annotations
+
+from govpool.api.cloudresourcerequest import DesiredState
+from govpool.api.cloudserver import CloudServer, DiskStatus
+from govpool.api.wipecertificate import (
+    GENESIS,
+    Backup,
+    CopyKind,
+    CopyOutcome,
+    Deregistration,
+    Medium,
+    MediumCopy,
+    MediumKind,
+    OverwriteProvability,
+    RegulationReference,
+    Signatory,
+    SignedRequest,
+    SignedText,
+    SystemReference,
+    UnitReceipt,
+    WipeCertificateSpec,
+)
+from govpool.api.workorder import WorkOrderKind
+from govpool.lifecycle.stages.context import StageContext
+
+UNPROVABLE = {
+    OverwriteProvability.COPY_ON_WRITE: (
+        "The storage is thin or copy-on-write: the overwrite was read back, but older blocks may survive on the "
+        "backend until it reuses them. Accepted by the validating person with this certificate."
+    ),
+    OverwriteProvability.ENCRYPTED: "",
+    OverwriteProvability.IN_PLACE: "",
+}
+
+
+def left(context: StageContext) -> tuple[CloudServer, ...]:
+    """The servers that left under the approved revision."""
+    return tuple(
+        server
+        for server in context.observation.servers
+        if server.spec.revision == context.approved.revision
+        and server.spec.desired.value in ("Released", "Gone")
+    )
+
+
+def held_anything(context: StageContext) -> bool:
+    """Whether any of them had a disk that held data."""
+    return any(disk.held_data for server in left(context) if server.status for disk in server.status.disks)
+
+
+def draft(context: StageContext) -> WipeCertificateSpec:
+    """The certificate without its place in the chain. What is missing stays missing: it is refused later."""
+    disks = [(s, d) for s in left(context) if s.status for d in s.status.disks if d.held_data]
+    approved, request, policy = context.approved, context.request, context.policy
+    quota = context.observation.quota
+    decided = next((a for a in context.observation.approvals if a.metadata.name == approved.approval), None)
+    decisions = decided.spec.decisions if decided else []
+    deregistration = approved.content.deregistration
+    finished = [d.sanitisation.verification.at for _, d in disks if d.sanitisation]
+    termination = next(
+        (t for t in request.spec.confirmations.terminations if t.approval == approved.approval), None
+    )
+    return WipeCertificateSpec(
+        number="draft",
+        authority=policy.metadata.name,
+        sequence=1,
+        issued=context.now,
+        regulation=RegulationReference(
+            policy=policy.metadata.name,
+            title=SignedText(en=policy.spec.title.en, zh=policy.spec.title.zh),
+            document_number=policy.spec.document_number,
+            article=policy.spec.deregistration.article,
+        ),
+        deregistration=Deregistration(
+            request=SignedRequest(name=request.metadata.name, uid=request.metadata.uid),
+            revision=approved.revision,
+            approval=approved.approval,
+            reason=deregistration.reason.value
+            if deregistration and approved.content.state is DesiredState.DEREGISTERED
+            else approved.application.value,
+            decided_by=decisions[-1].by if decisions else approved.decided_by,
+            decided_at=approved.at,
+        ),
+        system=SystemReference(
+            unit=quota.spec.unit_name if quota else request.metadata.namespace,
+            namespace=request.metadata.namespace,
+            name=approved.content.system.name,
+            protection_level=approved.content.system.protection_level,
+        ),
+        media=[_medium(server, disk) for server, disk in disks],
+        copies=[copy for _, disk in disks for copy in _copies(context, disk)],
+        backup=_backup(context, [disk for _, disk in disks]),
+        confirmation=Signatory(
+            name=termination.by, role="unit", at=termination.at, statement=termination.statement
+        )
+        if termination
+        else None,
+        verified_by=Signatory(
+            name="govpool operator",
+            role="operator",
+            at=max(finished),
+            statement="Overwritten and read back by the tool named with each medium.",
+        )
+        if finished
+        else None,
+        validated_by=Signatory(
+            name=termination.by, role="unit", at=termination.at, statement=termination.statement
+        )
+        if termination
+        else None,
+        previous_hash=GENESIS,
+    )
+
+
+def _medium(server: CloudServer, disk: DiskStatus) -> Medium:
+    overwrite = OverwriteProvability(disk.overwrite)
+    return Medium(
+        key=disk.key,
+        provider_id=disk.provider_id or disk.key,
+        server=server.metadata.name,
+        name=disk.name,
+        kind=MediumKind.ROOT_DISK if disk.root else MediumKind.DISK,
+        type=disk.medium,
+        size_bytes=disk.size_bytes,
+        overwrite=overwrite,
+        sanitisation=disk.sanitisation,
+        residual_risk=UNPROVABLE[overwrite],
+        absence=disk.absence,
+    )
+
+
+def _copies(context: StageContext, disk: DiskStatus) -> list[MediumCopy]:
+    copies = list(disk.copies)
+    receipt = _receipt(context)
+    if disk.backup is not None and receipt is not None:
+        copies.append(
+            MediumCopy(
+                kind=CopyKind.BACKUP,
+                provider_id=disk.backup.snapshot,
+                medium_key=disk.key,
+                size_bytes=disk.backup.bytes,
+                outcome=CopyOutcome.HANDED_OVER,
+                at=receipt.at,
+            )
+        )
+    return copies
+
+
+def _receipt_sha256(context: StageContext) -> str | None:
+    """The hash of the receipt of this revision's backup order; kept in the stage's own record once settled."""
+    order = context.order(WorkOrderKind.BACKUP)
+    return order.status.receipt_sha256 if order and order.status else None
+
+
+def _receipt(context: StageContext) -> UnitReceipt | None:
+    expected = _receipt_sha256(context)
+    confirmed = next(
+        (b for b in context.request.spec.confirmations.backups if b.receipt_sha256 == expected), None
+    )
+    return (
+        UnitReceipt(by=confirmed.by, at=confirmed.at, sha256=confirmed.receipt_sha256) if confirmed else None
+    )
+
+
+def _backup(context: StageContext, disks: list[DiskStatus]) -> Backup:
+    return Backup(
+        required=context.regulation.deregistration.backup_required,
+        proofs=[disk.backup for disk in disks if disk.backup],
+        receipt_sha256=_receipt_sha256(context),
+        receipt=_receipt(context),
+    )

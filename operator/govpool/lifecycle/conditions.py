@@ -1,0 +1,49 @@
+"""Conditions after the Kubernetes API conventions, from one pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from govpool.api.base import Condition, ConditionStatus
+from govpool.messages import Language, Message
+
+MAX_MESSAGE = 4096
+
+
+def condition(
+    type_: str,
+    status: ConditionStatus,
+    reason: str,
+    message: Message,
+    *,
+    clause: str = "",
+    generation: int,
+    now: datetime,
+    language: Language = "en",
+) -> Condition:
+    """A condition whose message ends with the clause that it follows."""
+    text = message.render(language)
+    return Condition(
+        type=type_,
+        status=status,
+        reason=reason,
+        message=(f"{text} [{clause}]" if clause else text)[:MAX_MESSAGE],
+        last_transition_time=now,
+        observed_generation=generation,
+    )
+
+
+def merged(before: Iterable[Condition], now: Iterable[Condition]) -> list[Condition]:
+    """The new conditions in their order; a transition time moves only when the status does.
+
+    A type that is no longer told is dropped: level-based, nothing of an earlier state lingers.
+    """
+    old = {item.type: item for item in before}
+    result = []
+    for item in now:
+        previous = old.get(item.type)
+        if previous is not None and previous.status == item.status:
+            item = item.model_copy(update={"last_transition_time": previous.last_transition_time})  # noqa: PLW2901
+        result.append(item)
+    return result

@@ -1,0 +1,94 @@
+"""Everything that a decision may use. What is not here does not count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from govpool.api.approval import Approval
+from govpool.api.cloudpolicy import CloudPolicy
+from govpool.api.cloudpool import CloudPool
+from govpool.api.cloudresourcerequest import CloudResourceRequest
+from govpool.api.cloudserver import CloudServer
+from govpool.api.servicecatalog import ServiceCatalog
+from govpool.api.tenantquota import TenantQuota
+from govpool.api.wipecertificate import WipeCertificate
+from govpool.api.workorder import WorkOrder
+from govpool.messages import Language
+from govpool_providers.base import Disk, Machine
+
+
+@dataclass(frozen=True, slots=True)
+class RequestObservation:
+    """A request and what surrounds it. ``approvals`` and ``orders`` are those that are not settled."""
+
+    request: CloudResourceRequest
+    now: datetime
+    policy: CloudPolicy | None = None
+    catalog: ServiceCatalog | None = None
+    pool: CloudPool | None = None
+    quota: TenantQuota | None = None
+    approvals: tuple[Approval, ...] = ()
+    servers: tuple[CloudServer, ...] = ()
+    orders: tuple[WorkOrder, ...] = ()
+    certificates: tuple[WipeCertificate, ...] = ()
+    language: Language = "en"
+    """Language of condition messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It could not be found out. Nothing may be concluded from it."""
+
+    reason: str
+    """The provider's error code."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenInPool:
+    """What the pool said of one server: ``machine`` is None when it was seen to be absent."""
+
+    machine: Machine | None
+    disks: tuple[Disk, ...]
+    copies: Mapping[str, int] = field(default_factory=dict)
+    """Disk key to the number of copies; asked only when disks are about to be deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerObservation:
+    """A server, its orders, and what the pool says of it."""
+
+    server: CloudServer
+    now: datetime
+    pool: CloudPool | None
+    seen: SeenInPool | Unknown
+    orders: tuple[WorkOrder, ...] = ()
+    request: CloudResourceRequest | None = None
+    language: Language = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderObservation:
+    """A work order and whether anybody runs it."""
+
+    order: WorkOrder
+    now: datetime
+    me: str
+    """This operator's identity."""
+    running_here: bool
+    """Whether this operator has a run of it under way."""
+    holder_gone: bool
+    """Whether the holder of its lease is known to be dead."""
+    request: CloudResourceRequest | None = None
+    policy: CloudPolicy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalObservation:
+    """An Approval and the policy that it was made under."""
+
+    approval: Approval
+    now: datetime
+    policy: CloudPolicy | None

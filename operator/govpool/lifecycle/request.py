@@ -1,0 +1,476 @@
+"""decide: where a CloudResourceRequest stands and what to do next."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from govpool.api.base import FINALIZER, Condition, ConditionStatus
+from govpool.api.cloudpolicy import CloudPolicy, Role, Stage
+from govpool.api.cloudresourcerequest import (
+    AppliedRevision,
+    ApprovedRevision,
+    Billing,
+    CloudResourceRequest,
+    CloudResourceRequestStatus,
+    Deadline,
+    DesiredState,
+    Happening,
+    RequestPhase,
+    ServerAddress,
+    StageState,
+    StageStatus,
+    Trial,
+)
+from govpool.api.servicecatalog import ServiceCatalog
+from govpool.api.workorder import WorkOrderState
+from govpool.lifecycle import story
+from govpool.lifecycle.actions import Action, HoldFinalizer, LetGo, Settle, WriteStatus
+from govpool.lifecycle.conditions import condition, merged
+from govpool.lifecycle.decision import Decision, StageResult, earliest
+from govpool.lifecycle.observation import RequestObservation
+from govpool.lifecycle.pipeline import walk
+from govpool.lifecycle.submission import Judged, Submission, submission
+from govpool.lifecycle.wanted import held
+from govpool.messages import Message, message
+from govpool.rules.amounts import fee_per_year
+from govpool.rules.billing import billing_end, billing_start
+from govpool.rules.calendar import WorkCalendar
+from govpool.rules.citation import clause
+from govpool.rules.migration import keep_until
+from govpool.rules.trial import trial
+
+DELIVERY_STAGES = (Stage.REPORTS, Stage.RIGHT_SIZING, Stage.AGREEMENT, Stage.CONFIRMATION)
+STATE_CONDITION = {
+    StageState.DONE: ConditionStatus.TRUE,
+    StageState.WAITING: ConditionStatus.FALSE,
+    StageState.REFUSED: ConditionStatus.FALSE,
+    StageState.FAILED: ConditionStatus.FALSE,
+    StageState.UNKNOWN: ConditionStatus.UNKNOWN,
+}
+
+
+def decide(observation: RequestObservation) -> Decision:
+    """Everything that follows from the observation, the new status included. Applying it twice is applying it once."""
+    request = observation.request
+    status = request.status or CloudResourceRequestStatus()
+    if request.paused:
+        paused = _condition(observation, "Paused", ConditionStatus.TRUE, "Paused", message("Paused"))
+        return _write(observation, status.model_copy(update={"conditions": _with(status, paused)}))
+    if FINALIZER not in request.metadata.finalizers and not request.deleting:
+        return Decision((HoldFinalizer(request),))
+    policy, catalog, pool = observation.policy, observation.catalog, observation.pool
+    if policy is None or catalog is None or pool is None:
+        return _missing_reference(observation, status)
+    found = submission(observation, policy, catalog, pool)
+    results: tuple[StageResult, ...] = ()
+    if found.approved is not None:
+        try:
+            results = walk(observation, policy, catalog, found.approved, status)
+        except LookupError as error:
+            return _lost_item(observation, status, str(error))
+    after = _status(observation, status, policy, catalog, found, results)
+    actions = [*found.actions, *(action for result in results for action in result.actions)]
+    actions += _settled_orders(observation, after)
+    if request.deleting:
+        actions += _let_go(observation, after, found)
+    written = _write(observation, after)
+    return Decision((*actions, *written.actions), after.next_look)
+
+
+def _write(observation: RequestObservation, after: CloudResourceRequestStatus) -> Decision:
+    if after == observation.request.status:
+        return Decision(look_again=after.next_look)
+    return Decision((WriteStatus(observation.request, after),), after.next_look)
+
+
+# -- what the status says ------------------------------------------------------------------------
+def _status(
+    observation: RequestObservation,
+    before: CloudResourceRequestStatus,
+    policy: CloudPolicy,
+    catalog: ServiceCatalog,
+    found: Submission,
+    results: tuple[StageResult, ...],
+) -> CloudResourceRequestStatus:
+    request, approved = observation.request, found.approved
+    complete = approved is not None and bool(results) and all(result.done for result in results)
+    handed_over = next((r.at for r in results if r.stage is Stage.HANDOVER and r.done), None)
+    days = before.trial or (trial(policy.spec, handed_over) if handed_over else None)
+    deadlines = _deadlines(observation, policy, found, results)
+    first = deadlines[0] if deadlines else None
+    phase = _phase(before, found, results, complete=complete)
+    happenings = [
+        *story.decisions(observation.approvals, policy.spec),
+        *_stages_told(approved, results, observation),
+        *_refusals_told(observation, found),
+    ]
+    applied = before.applied
+    if complete and approved is not None and (applied is None or applied.revision != approved.revision):
+        applied = AppliedRevision(revision=approved.revision, at=observation.now)
+    keep = keep_until(policy.spec, approved.content, _delivered_at(request)) if approved else None
+    after = before.model_copy(
+        update={
+            "observed_generation": request.metadata.generation,
+            "phase": phase,
+            "approved": approved,
+            "applied": applied,
+            "pending_approval": found.pending.approval.metadata.name if found.pending else None,
+            "stages": [_stage_status(observation, result) for result in results],
+            "deadlines": deadlines,
+            "who": first.who if first else None,
+            "due": first.due if first else None,
+            "trial": days,
+            "billing": _billing(before, policy, request, approved, handed_over, days, observation.now),
+            "keep_old_environment_until": keep[0] if keep else None,
+            "fee_per_year": f"{fee_per_year(approved.content, catalog):.2f}" if approved else None,
+            "addresses": _addresses(observation),
+            "certificate": _certificate(observation) or before.certificate,
+            "history": story.retell(before, happenings),
+            "citations": _citations(found, results),
+            "next_look": _next_look(observation, found, results, deadlines),
+        }
+    )
+    conditions = merged(before.conditions, _conditions(observation, policy, found, results, after))
+    return after.model_copy(update={"conditions": conditions})
+
+
+def _phase(
+    before: CloudResourceRequestStatus,
+    found: Submission,
+    results: tuple[StageResult, ...],
+    *,
+    complete: bool,
+) -> RequestPhase:
+    if found.approved is None:
+        if found.pending is not None:
+            return RequestPhase.IN_REVIEW
+        return RequestPhase.REFUSED
+    if found.approved.content.state is DesiredState.DEREGISTERED:
+        return RequestPhase.DEREGISTERED if complete else RequestPhase.DEREGISTERING
+    if complete:
+        return RequestPhase.IN_SERVICE
+    if before.applied is not None:
+        return RequestPhase.CHANGING
+    current = results[-1].stage if results else Stage.QUOTA
+    if current is Stage.TRIAL:
+        return RequestPhase.TRIAL
+    return RequestPhase.DELIVERY if current in DELIVERY_STAGES else RequestPhase.OPENING
+
+
+def _stage_status(observation: RequestObservation, result: StageResult) -> StageStatus:
+    return StageStatus(
+        stage=result.stage,
+        state=result.state,
+        article=result.clause,
+        message=result.message.render(observation.language),
+        who=result.who,
+        at=result.at,
+    )
+
+
+def _billing(
+    before: CloudResourceRequestStatus,
+    policy: CloudPolicy,
+    request: CloudResourceRequest,
+    approved: ApprovedRevision | None,
+    handed_over: datetime | None,
+    days: Trial | None,
+    now: datetime,
+) -> Billing:
+    """Billing starts once, as the policy says, and ends with the unit's confirmation of the end."""
+    billing = before.billing
+    confirmations = request.spec.confirmations
+    if billing.started is None:
+        start = billing_start(policy.spec, handed_over=handed_over, trial=days, confirmations=confirmations)
+        if start is not None and start[0] <= now:
+            billing = billing.model_copy(update={"started": start[0], "started_article": start[1]})
+    ends = approved is not None and approved.content.state is DesiredState.DEREGISTERED
+    if ends and approved is not None and billing.ended is None:
+        termination = next((t for t in confirmations.terminations if t.approval == approved.approval), None)
+        end = billing_end(policy.spec, termination)
+        if end is not None:
+            billing = billing.model_copy(update={"ended": end[0], "ended_article": end[1]})
+    return billing
+
+
+def _delivered_at(request: CloudResourceRequest) -> datetime | None:
+    delivery = request.spec.confirmations.delivery
+    return delivery.at if delivery else None
+
+
+def _addresses(observation: RequestObservation) -> list[ServerAddress]:
+    return [
+        ServerAddress(server=server.metadata.name, address=address)
+        for server in sorted(observation.servers, key=lambda s: s.metadata.name)
+        if server.status
+        for address in server.status.addresses
+    ]
+
+
+def _certificate(observation: RequestObservation) -> str | None:
+    names = sorted(certificate.metadata.name for certificate in observation.certificates)
+    return names[-1] if names else None
+
+
+def _citations(found: Submission, results: tuple[StageResult, ...]) -> list[str]:
+    cited = [refusal.clause for refusal in found.refusals]
+    cited += [found.classified] if found.classified else []
+    cited += [result.clause for result in results[-1:]]
+    return list(dict.fromkeys(cited))[:32]
+
+
+# -- clocks --------------------------------------------------------------------------------------
+def _deadlines(
+    observation: RequestObservation, policy: CloudPolicy, found: Submission, results: tuple[StageResult, ...]
+) -> list[Deadline]:
+    """What is due, first what is due first. An overdue clock decides nothing: it is shown."""
+    deadlines = []
+    if found.pending is not None and found.pending.judgement.step is not None:
+        deadlines.append(_decision_due(policy, found.pending))
+    if results and not results[-1].done:
+        waiting = results[-1]
+        deadlines.append(
+            Deadline(
+                what=waiting.message.render(observation.language)[:256],
+                stage=waiting.stage,
+                who=waiting.who or Role.OPERATOR,
+                since=waiting.since or observation.now,
+                due=waiting.due,
+                article=waiting.clause,
+                overdue=waiting.due is not None and observation.now > waiting.due,
+            )
+        )
+    far = observation.now + timedelta(days=36500)
+    return sorted(deadlines, key=lambda deadline: deadline.due or far)
+
+
+def _decision_due(policy: CloudPolicy, pending: Judged) -> Deadline:
+    judgement, spec = pending.judgement, pending.approval.spec
+    step = next(step for step in spec.steps if step.stage is judgement.step)
+    return Deadline(
+        what=f"{step.stage.value} {pending.approval.metadata.name}",
+        stage=step.stage,
+        who=step.role,
+        since=judgement.since or pending.approval.metadata.creation_timestamp or spec_time(pending),
+        due=judgement.due,
+        article=clause(policy.spec, step.article),
+        overdue=judgement.overdue,
+    )
+
+
+def spec_time(pending: Judged) -> datetime:
+    """An Approval that was not stored yet starts its clock when it is; until then, long ago."""
+    return pending.judgement.due or datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+def _next_look(
+    observation: RequestObservation,
+    found: Submission,
+    results: tuple[StageResult, ...],
+    deadlines: list[Deadline],
+) -> datetime | None:
+    due = [d.due + timedelta(seconds=1) for d in deadlines if d.due and not d.overdue]
+    looks = [result.look_again for result in results if result.look_again]
+    return earliest(*(time for time in (*due, *looks) if time > observation.now))
+
+
+# -- conditions ----------------------------------------------------------------------------------
+def _condition(
+    observation: RequestObservation,
+    type_: str,
+    status: ConditionStatus,
+    reason: str,
+    text: Message,
+    article: str = "",
+) -> Condition:
+    return condition(
+        type_,
+        status,
+        reason,
+        text,
+        clause=article,
+        generation=observation.request.metadata.generation,
+        now=observation.now,
+        language=observation.language,
+    )
+
+
+def _with(status: CloudResourceRequestStatus, *more: Condition) -> list[Condition]:
+    types = {item.type for item in more}
+    return merged(status.conditions, [*(c for c in status.conditions if c.type not in types), *more])
+
+
+def _conditions(
+    observation: RequestObservation,
+    policy: CloudPolicy,
+    found: Submission,
+    results: tuple[StageResult, ...],
+    after: CloudResourceRequestStatus,
+) -> list[Condition]:
+    true, false = ConditionStatus.TRUE, ConditionStatus.FALSE
+    ready = after.phase in (RequestPhase.IN_SERVICE, RequestPhase.DEREGISTERED)
+    conditions = [
+        _condition(
+            observation,
+            "Ready",
+            true if ready else false,
+            after.phase.value,
+            message("Phase", phase=after.phase.value),
+        ),
+        _admitted(observation, found),
+        _approved(observation, found),
+    ]
+    conditions += [
+        _condition(
+            observation,
+            result.stage.value,
+            STATE_CONDITION[result.state],
+            result.state.value,
+            result.message,
+            result.clause,
+        )
+        for result in results
+    ]
+    late = [d for d in after.deadlines if d.overdue]
+    if late:
+        text = message("Overdue", what=late[0].what, who=late[0].who.value)
+        conditions.append(_condition(observation, "Overdue", true, "ClockRanOut", text, late[0].article))
+    if observation.request.deleting:
+        text = message("DeletionWaits")
+        conditions.append(_condition(observation, "DeletionBlocked", true, "NotDeregistered", text))
+    calendar = WorkCalendar.of(policy.spec)
+    if not calendar.announced(calendar.local_day(observation.now).year):
+        text = message("HolidaysUnannounced", year=calendar.local_day(observation.now).year)
+        conditions.append(_condition(observation, "CalendarAnnounced", false, "HolidaysUnannounced", text))
+    return conditions
+
+
+def _admitted(observation: RequestObservation, found: Submission) -> Condition:
+    if not found.refusals:
+        return _condition(
+            observation, "Admitted", ConditionStatus.TRUE, "Admitted", message("Admitted"), found.classified
+        )
+    first = found.refusals[0]
+    texts = "; ".join(f"{r.message.render(observation.language)} [{r.clause}]" for r in found.refusals)
+    return _condition(
+        observation, "Admitted", ConditionStatus.FALSE, first.reason, message("Verbatim", text=texts)
+    )
+
+
+def _approved(observation: RequestObservation, found: Submission) -> Condition:
+    if found.pending is not None:
+        step, role = found.pending.judgement.step, found.pending.judgement.role
+        text = message(
+            "AwaitingDecision",
+            approval=found.pending.approval.metadata.name,
+            step=step.value if step else "-",
+            role=role.value if role else "-",
+        )
+        return _condition(observation, "Approved", ConditionStatus.FALSE, "AwaitingDecision", text)
+    if found.rejected is not None:
+        last = found.rejected.judgement.last
+        text = message(
+            "Rejected",
+            verdict=last.verdict.value if last else "-",
+            by=last.by if last else "-",
+            opinion=last.opinion if last else "-",
+        )
+        return _condition(
+            observation, "Approved", ConditionStatus.FALSE, found.rejected.judgement.state.value, text
+        )
+    if found.approved is None:
+        return _condition(
+            observation, "Approved", ConditionStatus.FALSE, "NotAdmitted", message("NotPutForward")
+        )
+    text = message("InForce", approval=found.approved.approval, revision=found.approved.revision)
+    if found.refusals:
+        return _condition(observation, "Approved", ConditionStatus.FALSE, "EditNotAdmitted", text)
+    return _condition(observation, "Approved", ConditionStatus.TRUE, "Approved", text)
+
+
+def _stages_told(
+    approved: ApprovedRevision | None, results: tuple[StageResult, ...], observation: RequestObservation
+) -> list[Happening]:
+    return story.stages(approved.revision, results, observation.language) if approved else []
+
+
+def _refusals_told(observation: RequestObservation, found: Submission) -> list[Happening]:
+    generation = observation.request.metadata.generation
+    return [
+        Happening(
+            at=observation.now,
+            actor="govpool",
+            what=f"Refused: {refusal.reason}",
+            detail=refusal.message.render(observation.language),
+            article=refusal.clause,
+            key=f"refused/{generation}/{refusal.reason}",
+        )
+        for refusal in found.refusals
+    ]
+
+
+# -- the odd cases -------------------------------------------------------------------------------
+def _missing_reference(observation: RequestObservation, status: CloudResourceRequestStatus) -> Decision:
+    request = observation.request
+    names = {
+        "CloudPool": None if observation.pool else request.spec.pool,
+        "CloudPolicy": observation.pool.spec.policy if observation.pool and not observation.policy else None,
+        "ServiceCatalog": observation.pool.spec.catalog
+        if observation.pool and not observation.catalog
+        else None,
+    }
+    missing = ", ".join(f"{kind} {name}" for kind, name in names.items() if name)
+    text = message("ReferenceMissing", missing=missing)
+    found = _condition(observation, "Admitted", ConditionStatus.FALSE, "ReferenceMissing", text)
+    after = status.model_copy(
+        update={
+            "observed_generation": request.metadata.generation,
+            "conditions": _with(status, found),
+            "next_look": None,
+        }
+    )
+    written = _write(observation, after)
+    if request.deleting and nothing_held(observation, after):
+        return Decision((*written.actions, LetGo(request, "nothing was ever approved or opened")))
+    return written
+
+
+def _lost_item(observation: RequestObservation, status: CloudResourceRequestStatus, what: str) -> Decision:
+    text = message("CatalogueLostItem", what=what)
+    lost = _condition(observation, "Ready", ConditionStatus.UNKNOWN, "CatalogueLostItem", text)
+    return _write(observation, status.model_copy(update={"conditions": _with(status, lost)}))
+
+
+def _settled_orders(observation: RequestObservation, after: CloudResourceRequestStatus) -> list[Action]:
+    """Orders of revisions that were carried out, or overtaken; nothing looks at them any more."""
+    applied = after.applied.revision if after.applied else 0
+    recorded = observation.request.status.applied if observation.request.status else None
+    if recorded is None or recorded.revision != applied:
+        return []
+    return [
+        Settle(order)
+        for order in observation.orders
+        if order.spec.revision <= applied
+        and order.status is not None
+        and order.status.state in (WorkOrderState.SUCCEEDED, WorkOrderState.FAILED)
+    ]
+
+
+def nothing_held(observation: RequestObservation, after: CloudResourceRequestStatus) -> bool:
+    """Whether no server is left and nothing is reserved: only then may the request vanish."""
+    uid = observation.request.metadata.uid
+    quota = observation.quota.status if observation.quota else None
+    reserved = any(r.request_uid == uid for r in quota.reservations) if quota else False
+    return held(observation.servers).servers == 0 and not reserved
+
+
+def _let_go(
+    observation: RequestObservation, after: CloudResourceRequestStatus, found: Submission
+) -> list[Action]:
+    """Deletion is not deregistration: only a request that holds nothing goes."""
+    deregistered = after.phase is RequestPhase.DEREGISTERED
+    never_in_force = found.approved is None and not observation.servers
+    if (deregistered or never_in_force) and nothing_held(observation, after):
+        proof = f"certificate {after.certificate}" if after.certificate else "no disk ever held data"
+        return [LetGo(observation.request, proof)]
+    return []

@@ -1,0 +1,265 @@
+"""decide: what a CloudServer needs next. One step at a time, each adoptable, none that can be lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from govpool.api.base import FINALIZER, Condition, ConditionStatus
+from govpool.api.cloudserver import (
+    BaselineSummary,
+    CloudServer,
+    CloudServerStatus,
+    Desired,
+    HandoverSummary,
+    ServerPhase,
+)
+from govpool.api.workorder import WorkOrder, WorkOrderKind, WorkOrderState
+from govpool.lifecycle.actions import (
+    Action,
+    AddDisks,
+    EnsureMachine,
+    HoldFinalizer,
+    LetGo,
+    ReleaseMachine,
+    ResizeMachine,
+    WriteStatus,
+)
+from govpool.lifecycle.conditions import condition, merged
+from govpool.lifecycle.decision import Decision
+from govpool.lifecycle.disks import deletions, seen_disks, with_results
+from govpool.lifecycle.observation import SeenInPool, ServerObservation, Unknown
+from govpool.messages import Message, message
+from govpool_providers.base import GIB, DiskState, DiskWant, Machine, MachineState, Size
+
+SOON = timedelta(seconds=1)
+"""Between two looks at something that the pool is busy with."""
+RESYNC = timedelta(minutes=5)
+"""Between two looks at something that stands still, so that drift is seen."""
+
+
+def decide(observation: ServerObservation) -> Decision:
+    """Actions towards the server's spec, and its status as seen."""
+    server = observation.server
+    if server.paused or (observation.request is not None and observation.request.paused):
+        return Decision()
+    if FINALIZER not in server.metadata.finalizers and not server.deleting:
+        return Decision((HoldFinalizer(server),))
+    before = server.status or CloudServerStatus()
+    if before.phase is ServerPhase.GONE:
+        return Decision((LetGo(server, "machine and disks were seen absent"),) if server.deleting else ())
+    if isinstance(observation.seen, Unknown):
+        return _unknown(observation, before, observation.seen)
+    if server.spec.desired in (Desired.RELEASED, Desired.GONE):
+        return _leave(observation, before, observation.seen)
+    return _run(observation, before, observation.seen)
+
+
+# -- running -------------------------------------------------------------------------------------
+def _run(observation: ServerObservation, before: CloudServerStatus, seen: SeenInPool) -> Decision:
+    server, machine = observation.server, seen.machine
+    status = _seen(observation, before, seen)
+    if machine is None:
+        if before.opened_at is not None:
+            # It was there and somebody else took it away: making a new one would hide a loss.
+            return _write(observation, status, ServerPhase.ERROR, message("MachineVanished"), RESYNC)
+        return _write(
+            observation,
+            status,
+            ServerPhase.BUILDING,
+            message("MachineBuilding"),
+            SOON,
+            EnsureMachine(server.spec.key),
+        )
+    if machine.state is MachineState.ERROR:
+        retry = () if before.opened_at else (EnsureMachine(server.spec.key),)
+        text = message("MachineFault", fault=machine.fault or "-")
+        return _write(
+            observation, status, ServerPhase.ERROR, text, RESYNC if before.opened_at else SOON * 5, *retry
+        )
+    if machine.state is MachineState.BUILDING or (
+        before.opened_at is None and machine.state is MachineState.STOPPED
+    ):
+        ensure = EnsureMachine(server.spec.key)
+        return _write(observation, status, ServerPhase.BUILDING, message("MachineBuilding"), SOON, ensure)
+    if machine.state is MachineState.RESIZING or machine.size != _size(server):
+        text = message("MachineResizing", vcpu=server.spec.vcpu, memory=server.spec.memory_gib)
+        resize = ResizeMachine(server.spec.key, _size(server))
+        return _write(observation, status, ServerPhase.RESIZING, text, SOON, resize)
+    if missing := _missing_disks(server, seen):
+        text = message("DisksAttaching", disks=", ".join(disk.name for disk in missing))
+        add = AddDisks(server.spec.key, missing)
+        return _write(observation, status, ServerPhase.RESIZING, text, SOON, add)
+    if machine.state is MachineState.STOPPED:
+        status = status.model_copy(update={"drift": ["power: Stopped, approved Running"]})
+        return _write(observation, status, ServerPhase.STOPPED, message("MachineStopped"), RESYNC)
+    status = status.model_copy(
+        update={
+            "opened_at": status.opened_at or observation.now,
+            "revision": server.spec.revision,
+            "drift": [],
+        }
+    )
+    phase = ServerPhase.HANDED_OVER if status.handover else ServerPhase.OPEN
+    return _write(observation, status, phase, message("MachineRuns"), RESYNC)
+
+
+def _size(server: CloudServer) -> Size:
+    return Size(vcpu=server.spec.vcpu, memory_gib=server.spec.memory_gib)
+
+
+def _missing_disks(server: CloudServer, seen: SeenInPool) -> tuple[DiskWant, ...]:
+    found = {disk.key: disk for disk in seen.disks}
+    return tuple(
+        want
+        for want in disk_wants(server)
+        if want.key not in found or found[want.key].size_bytes < want.size_gib * GIB
+    )
+
+
+def disk_wants(server: CloudServer) -> tuple[DiskWant, ...]:
+    """The disks of the spec in the provider's terms."""
+    return tuple(
+        DiskWant(disk.key, disk.name, disk.size_gib, disk.root, disk.volume_class)
+        for disk in server.spec.disks
+    )
+
+
+# -- leaving -------------------------------------------------------------------------------------
+def _leave(observation: ServerObservation, before: CloudServerStatus, seen: SeenInPool) -> Decision:
+    server = observation.server
+    status = _seen(observation, before, seen)
+    attached = any(disk.state is DiskState.ATTACHED for disk in seen.disks)
+    if seen.machine is not None or attached:
+        release = ReleaseMachine(server.spec.key)
+        return _write(observation, status, before.phase, message("MachineReleasing"), SOON, release)
+    status = status.model_copy(update={"addresses": []})
+    if not seen.disks:
+        if any(disk.held_data and disk.sanitisation is None for disk in status.disks):
+            # Disks that nobody wiped are not there: somebody took them. It is shown, never certified.
+            return _write(observation, status, ServerPhase.ERROR, message("DisksVanished"), RESYNC)
+        return _write(observation, status, ServerPhase.GONE, message("ServerGone"), None)
+    if server.spec.desired is Desired.RELEASED:
+        return _write(observation, status, ServerPhase.RELEASED, message("DisksKept"), RESYNC)
+    wiped = deletions(server, status.disks, seen)
+    unwiped = sorted({disk.key for disk in seen.disks} - {action.disk_key for action in wiped})
+    text = message("DisksUnwiped", disks=", ".join(unwiped)) if unwiped else message("DisksGoing")
+    return _write(observation, status, ServerPhase.RELEASED, text, RESYNC if unwiped else SOON, *wiped)
+
+
+# -- status --------------------------------------------------------------------------------------
+def _seen(observation: ServerObservation, before: CloudServerStatus, seen: SeenInPool) -> CloudServerStatus:
+    machine: Machine | None = seen.machine
+    name = observation.server.metadata.name
+    disks = with_results(seen_disks(observation.server, seen, observation.now), name, observation.orders)
+    update: dict[str, object] = {"disks": disks, "retry_at": None}
+    if machine is not None:
+        update |= {
+            "provider_id": machine.provider_id,
+            "addresses": list(machine.addresses),
+            "vcpu": machine.size.vcpu,
+            "memory_gib": machine.size.memory_gib,
+        }
+    return _with_orders(before.model_copy(update=update), name, observation.orders)
+
+
+def _with_orders(status: CloudServerStatus, server: str, orders: Iterable[WorkOrder]) -> CloudServerStatus:
+    """Take over what finished orders found out about this server."""
+    update: dict[str, object] = {}
+    for order in sorted(orders, key=lambda o: o.spec.revision):
+        result = order.status
+        if result is None or result.finished is None:
+            continue
+        found = next((r for r in result.servers if r.server == server), None)
+        if found is None:
+            continue
+        if order.spec.work is WorkOrderKind.BASELINE and "report" in found.facts:
+            update["baseline"] = BaselineSummary(
+                report=found.facts["report"],
+                passed=found.ok,
+                score=int(found.facts["score"]),
+                at=result.finished,
+                work_order=order.metadata.name,
+            )
+        if (
+            order.spec.work is WorkOrderKind.HANDOVER
+            and found.ok
+            and result.state is WorkOrderState.SUCCEEDED
+        ):
+            update["handover"] = HandoverSummary(
+                at=result.finished,
+                proof=found.facts.get("proof", found.message),
+                work_order=order.metadata.name,
+            )
+    return status.model_copy(update=update)
+
+
+def _unknown(observation: ServerObservation, before: CloudServerStatus, unknown: Unknown) -> Decision:
+    """The pool could not be asked: nothing is concluded, nothing is done, and it is said."""
+    text = message("PoolUnknown", reason=unknown.reason, cause=unknown.message)
+    conditions = merged(
+        before.conditions,
+        [
+            *(c for c in before.conditions if c.type != "PoolReachable"),
+            _condition(observation, "PoolReachable", ConditionStatus.UNKNOWN, unknown.reason, text),
+        ],
+    )
+    after = before.model_copy(update={"conditions": conditions, "message": text.render(observation.language)})
+    writes = () if after == observation.server.status else (WriteStatus(observation.server, after),)
+    return Decision(writes, observation.now + SOON * 10)
+
+
+def _condition(
+    observation: ServerObservation, type_: str, status: ConditionStatus, reason: str, text: Message
+) -> Condition:
+    return condition(
+        type_,
+        status,
+        reason,
+        text,
+        clause=observation.server.spec.article,
+        generation=observation.server.metadata.generation,
+        now=observation.now,
+        language=observation.language,
+    )
+
+
+def _write(
+    observation: ServerObservation,
+    status: CloudServerStatus,
+    phase: ServerPhase,
+    text: Message,
+    look: timedelta | None,
+    *actions: Action,
+) -> Decision:
+    server = observation.server
+    ready = phase in (ServerPhase.OPEN, ServerPhase.HANDED_OVER)
+    conditions = [
+        _condition(
+            observation, "Ready", ConditionStatus.TRUE if ready else ConditionStatus.FALSE, phase.value, text
+        ),
+        _condition(observation, "PoolReachable", ConditionStatus.TRUE, "Answered", message("PoolAnswered")),
+    ]
+    if server.deleting:
+        blocked = message("ServerDeletionWaits")
+        conditions.append(
+            _condition(observation, "DeletionBlocked", ConditionStatus.TRUE, "NotProvenWiped", blocked)
+        )
+    after = status.model_copy(
+        update={
+            "observed_generation": server.metadata.generation,
+            "phase": phase,
+            "message": text.render(observation.language),
+            "conditions": merged(status.conditions, conditions),
+        }
+    )
+    writes: tuple[Action, ...] = ()
+    if not same(after, server.status):
+        writes = (WriteStatus(server, after.model_copy(update={"seen_at": observation.now})),)
+    look_at: datetime | None = observation.now + look if look else None
+    return Decision((*writes, *actions), look_at)
+
+
+def same(after: CloudServerStatus, before: CloudServerStatus | None) -> bool:
+    """Whether two statuses tell the same; when it was last seen is no news."""
+    return before is not None and after == before.model_copy(update={"seen_at": after.seen_at})

@@ -1,0 +1,69 @@
+"""Backup (数据备份): what must be destroyed is saved first, and the unit gives a receipt (YY-21(2), BZ-23)."""
+
+from __future__ import annotations
+
+from govpool.api.cloudpolicy import Role
+from govpool.api.cloudserver import CloudServer, Desired, ServerPhase
+from govpool.api.workorder import WorkOrderKind, WorkOrderState
+from govpool.lifecycle.actions import Action, WriteSpec
+from govpool.lifecycle.decision import StageResult
+from govpool.lifecycle.stages.context import StageContext
+from govpool.lifecycle.stages.orders import carried_out_by, deregisters
+from govpool.lifecycle.wanted import LEAVING, server_phase
+from govpool.messages import message
+from govpool.rules.deregistration import earliest
+
+
+def decide(context: StageContext) -> StageResult:
+    """Done when every leaving disk that held data has a backup with the unit's receipt."""
+    leaving = context.plan.surplus
+    opens = earliest(context.regulation, context.before) if deregisters(context) else None
+    if opens is not None and context.now < opens:
+        return context.waiting(message("LeadTimeRuns", until=opens.isoformat()), due=opens, look_again=opens)
+    staying = [server for server in leaving if server.spec.desired not in LEAVING]
+    if staying:
+        actions: tuple[Action, ...] = tuple(release(server, context.approved.revision) for server in staying)
+        return context.waiting(message("ServersLeaving", servers=_names(staying)), actions=actions)
+    attached = [s for s in leaving if server_phase(s) not in (ServerPhase.RELEASED, ServerPhase.GONE)]
+    if attached:
+        return context.waiting(message("ServersReleasing", servers=_names(attached)))
+    holding = tuple(server for server in leaving if holds_data(server))
+    if not holding or not context.regulation.deregistration.backup_required:
+        return context.done(message("NothingToBackUp"), at=context.before)
+    if any(not backed_up(server) for server in holding):
+        return carried_out_by(context, WorkOrderKind.BACKUP, holding)
+    return _receipt(context, holding)
+
+
+def _receipt(context: StageContext, holding: tuple[CloudServer, ...]) -> StageResult:
+    order = context.order(WorkOrderKind.BACKUP)
+    status = order.status if order else None
+    if status is None or status.state is not WorkOrderState.SUCCEEDED or status.receipt_sha256 is None:
+        return carried_out_by(context, WorkOrderKind.BACKUP, holding)
+    receipts = context.request.spec.confirmations.backups
+    receipt = next((r for r in receipts if r.receipt_sha256 == status.receipt_sha256), None)
+    if receipt is None:
+        return context.waiting(message("ReceiptMissing", sha256=status.receipt_sha256), who=Role.UNIT)
+    return context.done(message("BackupConfirmed", by=receipt.by), at=max(context.before, receipt.at))
+
+
+def release(server: CloudServer, revision: int) -> WriteSpec:
+    """Take the machine away and keep its disks; the revision says under which Approval it left."""
+    update = {"desired": Desired.RELEASED, "revision": revision}
+    return WriteSpec(server.model_copy(update={"spec": server.spec.model_copy(update=update)}))
+
+
+def holds_data(server: CloudServer) -> bool:
+    """Whether any disk of the server held data and is not known to be gone."""
+    return server.status is not None and any(disk.held_data for disk in server.status.disks)
+
+
+def backed_up(server: CloudServer) -> bool:
+    """Whether every disk that held data has a backup."""
+    return server.status is not None and all(
+        disk.backup is not None for disk in server.status.disks if disk.held_data
+    )
+
+
+def _names(servers: list[CloudServer]) -> str:
+    return ", ".join(server.metadata.name for server in servers)

@@ -1,0 +1,125 @@
+"""What a stage looks at, and the answers that most stages give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from govpool.api.cloudpolicy import CloudPolicy, CloudPolicySpec, Role, StageRule
+from govpool.api.cloudresourcerequest import (
+    ApprovedRevision,
+    CloudResourceRequest,
+    CloudResourceRequestStatus,
+    StageState,
+)
+from govpool.api.cloudserver import CloudServer, ServerPhase
+from govpool.api.servicecatalog import ServiceCatalog
+from govpool.api.workorder import WorkOrder, WorkOrderKind
+from govpool.lifecycle.actions import Action
+from govpool.lifecycle.decision import StageResult
+from govpool.lifecycle.naming import order_name
+from govpool.lifecycle.observation import RequestObservation
+from govpool.lifecycle.wanted import Plan, server_phase
+from govpool.messages import Message
+from govpool.rules.calendar import WorkCalendar
+from govpool.rules.citation import clause
+
+OPEN_PHASES = (ServerPhase.OPEN, ServerPhase.HANDED_OVER)
+
+
+@dataclass(frozen=True, slots=True)
+class StageContext:
+    """A stage's rule and everything that it may look at."""
+
+    rule: StageRule
+    observation: RequestObservation
+    policy: CloudPolicy
+    catalog: ServiceCatalog
+    approved: ApprovedRevision
+    status: CloudResourceRequestStatus
+    plan: Plan
+    before: datetime
+    """When the stage before was done: the start of this stage's clock."""
+
+    @property
+    def request(self) -> CloudResourceRequest:
+        """The request."""
+        return self.observation.request
+
+    @property
+    def regulation(self) -> CloudPolicySpec:
+        """The policy's content."""
+        return self.policy.spec
+
+    @property
+    def now(self) -> datetime:
+        """The time that was observed."""
+        return self.observation.now
+
+    @property
+    def clause(self) -> str:
+        """The clause that the stage follows."""
+        return clause(self.regulation, self.rule.article)
+
+    @property
+    def calendar(self) -> WorkCalendar:
+        """The policy's working days."""
+        return WorkCalendar.of(self.regulation)
+
+    @property
+    def due(self) -> datetime | None:
+        """When this stage must be done, counted from the stage before."""
+        return self.calendar.after_working_days(self.before, self.rule.clock) if self.rule.clock else None
+
+    @property
+    def live(self) -> tuple[CloudServer, ...]:
+        """Servers that were not seen to be gone."""
+        return tuple(s for s in self.observation.servers if server_phase(s) is not ServerPhase.GONE)
+
+    def current(self, wanted: CloudServer) -> CloudServer | None:
+        """The server as it is stored, for one that is wanted."""
+        name = wanted.metadata.name
+        return next((s for s in self.observation.servers if s.metadata.name == name), None)
+
+    def order(self, work: WorkOrderKind) -> WorkOrder | None:
+        """The work order of that kind for the approved revision, while it is not settled."""
+        name = order_name(self.request, work, self.approved.revision)
+        return next((o for o in self.observation.orders if o.metadata.name == name), None)
+
+    def done(self, message: Message, at: datetime) -> StageResult:
+        """The stage is done, since ``at``."""
+        return StageResult(self.rule.stage, StageState.DONE, message, self.clause, at=at)
+
+    def waiting(
+        self,
+        message: Message,
+        *,
+        who: Role | None = None,
+        due: datetime | None = None,
+        look_again: datetime | None = None,
+        actions: tuple[Action, ...] = (),
+    ) -> StageResult:
+        """Somebody or something must act first."""
+        return StageResult(
+            self.rule.stage,
+            StageState.WAITING,
+            message,
+            self.clause,
+            who=who or self.rule.role,
+            since=self.before,
+            due=due if due is not None else self.due,
+            look_again=look_again,
+            actions=actions,
+        )
+
+    def failed(self, message: Message) -> StageResult:
+        """It was tried and its result is a failure; a person must mend the cause."""
+        return StageResult(
+            self.rule.stage,
+            StageState.FAILED,
+            message,
+            self.clause,
+            who=Role.OPERATOR,
+            since=self.before,
+            due=self.due,
+        )

@@ -1,0 +1,59 @@
+"""Stages that are carried out by a work order: make it, wait for it, tell how it ended."""
+
+from __future__ import annotations
+
+from govpool.api.approval import RequestReference
+from govpool.api.cloudresourcerequest import DesiredState
+from govpool.api.cloudserver import CloudServer
+from govpool.api.workorder import WorkOrder, WorkOrderKind, WorkOrderSpec, WorkOrderState
+from govpool.lifecycle.actions import Create
+from govpool.lifecycle.decision import StageResult
+from govpool.lifecycle.naming import made_for, order_name, run_key
+from govpool.lifecycle.stages.context import StageContext
+from govpool.messages import message
+
+
+def carried_out_by(
+    context: StageContext, work: WorkOrderKind, servers: tuple[CloudServer, ...]
+) -> StageResult:
+    """Waiting or Failed, after the order's state. The stage itself says when it is Done, from the servers."""
+    order = context.order(work)
+    if order is None:
+        return context.waiting(
+            message("OrderMade", work=work.value), actions=(Create(_order(context, work, servers)),)
+        )
+    status = order.status
+    if status is not None and status.state is WorkOrderState.FAILED:
+        return context.failed(
+            message("OrderFailed", work=work.value, order=order.metadata.name, cause=status.message)
+        )
+    state = status.state.value if status else WorkOrderState.PENDING.value
+    progress = (status.progress or status.message) if status else ""
+    return context.waiting(
+        message("OrderRunning", work=work.value, order=order.metadata.name, state=state, progress=progress)
+    )
+
+
+def _order(context: StageContext, work: WorkOrderKind, servers: tuple[CloudServer, ...]) -> WorkOrder:
+    request, revision = context.request, context.approved.revision
+    return WorkOrder(
+        kind=WorkOrder.DEFINITION.kind,
+        metadata=made_for(request, order_name(request, work, revision)),
+        spec=WorkOrderSpec(
+            work=work,
+            request=RequestReference(name=request.metadata.name, uid=request.metadata.uid),
+            revision=revision,
+            approval=context.approved.approval,
+            pool=context.approved.content.pool,
+            servers=[server.metadata.name for server in servers],
+            run_key=run_key(request.metadata.uid, work, revision),
+            started_by=context.now,
+            due=context.due,
+            article=context.clause,
+        ),
+    )
+
+
+def deregisters(context: StageContext) -> bool:
+    """Whether the approved revision is the end of use."""
+    return context.approved.content.state is DesiredState.DEREGISTERED

@@ -1,0 +1,62 @@
+"""Provision (开通): exactly the approved servers, no more and no less (JN-14, YY-20)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from govpool.api.base import WorkingDays
+from govpool.api.cloudpolicy import ApplicationType
+from govpool.api.cloudserver import CloudServer, ServerPhase
+from govpool.lifecycle.actions import Action, Create, WriteSpec
+from govpool.lifecycle.decision import StageResult
+from govpool.lifecycle.stages.context import OPEN_PHASES, StageContext
+from govpool.lifecycle.wanted import server_phase
+from govpool.messages import message
+
+
+def decide(context: StageContext) -> StageResult:
+    """Done when every approved server runs with the approved size and disks."""
+    actions: list[Action] = []
+    lagging: list[str] = []
+    faults: list[str] = []
+    for wanted in context.plan.wanted:
+        current = context.current(wanted)
+        if current is None:
+            actions.append(Create(wanted))
+        elif current.spec != wanted.spec:
+            actions.append(WriteSpec(wanted))
+        if current is None or current.spec != wanted.spec or not carries_out(current):
+            lagging.append(wanted.metadata.name)
+        if current is not None and server_phase(current) is ServerPhase.ERROR and current.status:
+            faults.append(f"{wanted.metadata.name}: {current.status.message}")
+    if lagging:
+        text = message(
+            "ServersOpening",
+            ready=len(context.plan.wanted) - len(lagging),
+            wanted=len(context.plan.wanted),
+            lagging=", ".join(lagging),
+            faults="; ".join(faults),
+        )
+        return context.waiting(text, due=execution_due(context), actions=tuple(actions))
+    return context.done(message("ServersOpen", wanted=len(context.plan.wanted)), at=_opened(context))
+
+
+def carries_out(server: CloudServer) -> bool:
+    """Whether the server runs as its spec says."""
+    status = server.status
+    return status is not None and status.phase in OPEN_PHASES and status.revision == server.spec.revision
+
+
+def execution_due(context: StageContext) -> datetime | None:
+    """When carrying out must be done: the stage's own clock, else the policy's execution clock."""
+    if context.rule.clock:
+        return context.due
+    execution = context.regulation.execution
+    changing = context.approved.application in (ApplicationType.CHANGE, ApplicationType.MAJOR_CHANGE)
+    span: WorkingDays | None = execution.change if changing else execution.new
+    return context.calendar.after_working_days(context.approved.at, span) if span else None
+
+
+def _opened(context: StageContext) -> datetime:
+    opened = [s.status.opened_at for s in context.observation.servers if s.status and s.status.opened_at]
+    return max([context.before, *opened])

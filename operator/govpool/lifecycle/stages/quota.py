@@ -1,0 +1,47 @@
+"""Quota (额度): reserve what was approved before anything is opened (BZ-25)."""
+
+from __future__ import annotations
+
+from govpool.api.tenantquota import Amounts, Reservation, TenantQuotaStatus
+from govpool.lifecycle.actions import WriteQuota
+from govpool.lifecycle.decision import StageResult
+from govpool.lifecycle.stages.context import StageContext
+from govpool.lifecycle.wanted import held
+from govpool.messages import message
+from govpool.rules.amounts import amounts
+from govpool.rules.quota import check, with_reservation
+
+
+def decide(context: StageContext) -> StageResult:
+    """Done when the unit's quota holds the larger of what is approved and what the servers still take."""
+    quota = context.observation.quota
+    pool = context.approved.content.pool
+    needed = amounts(context.approved.content, context.catalog).greatest(held(context.observation.servers))
+    if quota is None:
+        return context.waiting(message("QuotaMissing", namespace=context.request.metadata.namespace))
+    status = quota.status or TenantQuotaStatus()
+    reservation = Reservation(
+        request_uid=context.request.metadata.uid,
+        request=context.request.metadata.name,
+        pool=pool,
+        revision=context.approved.revision,
+        amounts=needed,
+    )
+    if reservation in status.reservations:
+        return context.done(message("QuotaReserved", amounts=describe(needed)), at=context.before)
+    verdict = check(
+        quota, pool=pool, request_uid=context.request.metadata.uid, needed=needed, policy=context.regulation
+    )
+    if not verdict.fits:
+        return context.waiting(verdict.message)
+    write = WriteQuota(
+        context.request.metadata.namespace,
+        quota.metadata.resource_version,
+        with_reservation(status, reservation),
+    )
+    return context.waiting(message("QuotaReserving", amounts=describe(needed)), actions=(write,))
+
+
+def describe(amounts_: Amounts) -> str:
+    """Amounts in the field's own units."""
+    return f"{amounts_.servers} x, {amounts_.vcpu} vCPU, {amounts_.memory_gib} GiB RAM, {amounts_.storage_gib} GiB"

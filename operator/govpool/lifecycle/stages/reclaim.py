@@ -1,0 +1,42 @@
+"""Reclaim (资源回收): wiped disks are deleted, everything is seen absent, the quota is given back (YY-21(2))."""
+
+from __future__ import annotations
+
+from govpool.api.cloudserver import CloudServer, Desired
+from govpool.api.tenantquota import TenantQuotaStatus
+from govpool.lifecycle.actions import Action, WriteQuota, WriteSpec
+from govpool.lifecycle.decision import StageResult
+from govpool.lifecycle.stages.context import StageContext
+from govpool.lifecycle.stages.orders import deregisters
+from govpool.messages import message
+from govpool.rules.quota import without_reservation
+
+
+def decide(context: StageContext) -> StageResult:
+    """Done when every leaving server is seen gone and, at the end of use, nothing is reserved any more."""
+    leaving = context.plan.surplus
+    if leaving:
+        actions: tuple[Action, ...] = tuple(_go(s) for s in leaving if s.spec.desired is not Desired.GONE)
+        names = ", ".join(server.metadata.name for server in leaving)
+        return context.waiting(message("ServersGoing", servers=names), actions=actions)
+    if deregisters(context) and (write := _give_back(context)) is not None:
+        return context.waiting(message("QuotaGivingBack"), actions=(write,))
+    return context.done(message("Reclaimed"), at=context.before)
+
+
+def _go(server: CloudServer) -> WriteSpec:
+    return WriteSpec(
+        server.model_copy(update={"spec": server.spec.model_copy(update={"desired": Desired.GONE})})
+    )
+
+
+def _give_back(context: StageContext) -> WriteQuota | None:
+    quota = context.observation.quota
+    if quota is None:
+        return None
+    status = quota.status or TenantQuotaStatus()
+    uid, pool = context.request.metadata.uid, context.approved.content.pool
+    after = without_reservation(status, uid, pool)
+    if after == status:
+        return None
+    return WriteQuota(context.request.metadata.namespace, quota.metadata.resource_version, after)

@@ -1,0 +1,175 @@
+"""From edits to Approvals: what is put before the authority, what is in force, what was overtaken.
+
+Only an approved content is ever carried out. An edit while an Approval is open makes a new one and the old
+one is superseded; an edit while nothing is open is a change against the revision in force.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from govpool.api.approval import Approval, ApprovalSpec, ApprovalState, ApprovalStatus, RequestReference
+from govpool.api.cloudpolicy import CloudPolicy
+from govpool.api.cloudpool import CloudPool
+from govpool.api.cloudresourcerequest import ApprovedRevision, CloudResourceRequestStatus
+from govpool.api.servicecatalog import ServiceCatalog
+from govpool.lifecycle.actions import Action, Create, Settle, WriteStatus
+from govpool.lifecycle.naming import approval_name, made_for
+from govpool.lifecycle.observation import RequestObservation
+from govpool.rules.admission import Refusal, admit
+from govpool.rules.amounts import fee_per_year
+from govpool.rules.approvals import Judgement, judge
+from govpool.rules.change import classify
+from govpool.rules.procedure import steps
+from govpool.rules.revision import changes, content_hash, content_of, submission_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An Approval and how it stands."""
+
+    approval: Approval
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Where the request's newest content stands."""
+
+    approved: ApprovedRevision | None
+    """The revision in force."""
+    newly_approved: bool
+    """Whether it came into force with this look."""
+    pending: Judged | None = None
+    """The Approval that is open."""
+    rejected: Judged | None = None
+    """The Approval of this very submission, when it was refused or returned."""
+    refusals: tuple[Refusal, ...] = ()
+    """Why this submission is not put before anybody."""
+    classified: str = ""
+    """The clause that says what kind of application it is."""
+    actions: tuple[Action, ...] = ()
+
+
+def submission(
+    observation: RequestObservation, policy: CloudPolicy, catalog: ServiceCatalog, pool: CloudPool
+) -> Submission:
+    """Judge the request's Approvals, and put its content before the authority if nobody has it yet."""
+    request = observation.request
+    status = request.status or CloudResourceRequestStatus()
+    judged = sorted(
+        (_judged(approval, policy, observation) for approval in observation.approvals),
+        key=lambda item: item.approval.spec.revision,
+    )
+    approved, newly = _in_force(status.approved, judged)
+    own_hash, content = submission_hash(request.spec), content_of(request.spec)
+    settled_as_approved = approved is not None and content_hash(content) == content_hash(approved.content)
+    open_ = [j for j in judged if j.judgement.state is ApprovalState.PENDING]
+    actions: list[Action] = []
+    pending = None
+    for item in open_:
+        if item.approval.spec.submission_hash == own_hash and not settled_as_approved:
+            pending = item
+        else:
+            actions.append(_supersede(item.approval))
+    actions += _settle(judged, status.approved)
+    if settled_as_approved or pending is not None:
+        return Submission(approved, newly, pending, actions=tuple(actions))
+    same = [
+        j
+        for j in judged
+        if j.approval.spec.submission_hash == own_hash
+        and j.judgement.state in (ApprovalState.REFUSED, ApprovalState.RETURNED)
+    ]
+    if same:
+        return Submission(approved, newly, rejected=same[-1], actions=tuple(actions))
+    classification = classify(
+        approved.content if approved else None, content, policy=policy.spec, catalog=catalog
+    )
+    refusals = admit(
+        request,
+        classification.application,
+        policy=policy,
+        catalog=catalog,
+        pool=pool,
+        quota=observation.quota,
+        now=observation.now,
+    )
+    if refusals:
+        return Submission(
+            approved, newly, refusals=refusals, classified=classification.clause, actions=tuple(actions)
+        )
+    revision = request.metadata.generation
+    approval = Approval(
+        kind=Approval.DEFINITION.kind,
+        metadata=made_for(request, approval_name(request, revision)),
+        spec=ApprovalSpec(
+            request=RequestReference(name=request.metadata.name, uid=request.metadata.uid),
+            revision=revision,
+            supersedes=approved.approval if approved else None,
+            application=classification.application,
+            classified_under=classification.clause,
+            policy=policy.metadata.name,
+            submission_hash=own_hash,
+            content=content,
+            materials=request.spec.materials,
+            changes=changes(approved.content if approved else None, content)[:128],
+            fee_per_year=f"{fee_per_year(content, catalog):.2f}",
+            steps=steps(policy.spec, classification.application, content, catalog),
+        ),
+    )
+    actions.append(Create(approval))
+    pending = Judged(approval, judge(approval, policy=policy.spec, now=observation.now))
+    return Submission(approved, newly, pending, classified=classification.clause, actions=tuple(actions))
+
+
+def _judged(approval: Approval, policy: CloudPolicy, observation: RequestObservation) -> Judged:
+    return Judged(approval, judge(approval, policy=policy.spec, now=observation.now))
+
+
+def _in_force(before: ApprovedRevision | None, judged: list[Judged]) -> tuple[ApprovedRevision | None, bool]:
+    """The newest approved revision; a revision in force is followed only by a later one."""
+    approved = [
+        j
+        for j in judged
+        if j.judgement.state is ApprovalState.APPROVED
+        and (before is None or j.approval.spec.revision > before.revision)
+    ]
+    if not approved:
+        return before, False
+    newest = approved[-1]
+    spec = newest.approval.spec
+    last = spec.decisions[-1]
+    return (
+        ApprovedRevision(
+            revision=spec.revision,
+            application=spec.application,
+            approval=newest.approval.metadata.name,
+            approval_uid=newest.approval.metadata.uid,
+            submission_hash=spec.submission_hash,
+            content=spec.content,
+            at=newest.judgement.decided_at or last.at,
+            decided_by=last.by,
+        ),
+        True,
+    )
+
+
+def _supersede(approval: Approval) -> WriteStatus:
+    """Overtaken by an edit. A decision that arrives meanwhile makes this write a conflict, and is judged."""
+    status = approval.status or ApprovalStatus()
+    update = {"state": ApprovalState.SUPERSEDED, "step": None, "role": None, "due": None, "overdue": False}
+    return WriteStatus(approval, status.model_copy(update=update))
+
+
+def _settle(judged: list[Judged], recorded: ApprovedRevision | None) -> list[Action]:
+    """Approvals that can never matter again: superseded ones, and those that lie behind the recorded revision."""
+    newest = max((j.approval.spec.revision for j in judged), default=0)
+    actions: list[Action] = []
+    for item in judged:
+        revision, state = item.approval.spec.revision, item.judgement.state
+        behind = recorded is not None and revision <= recorded.revision
+        overtaken = state in (ApprovalState.REFUSED, ApprovalState.RETURNED) and revision < newest
+        if state is ApprovalState.SUPERSEDED or overtaken or (state is ApprovalState.APPROVED and behind):
+            actions.append(Settle(item.approval))
+    return actions

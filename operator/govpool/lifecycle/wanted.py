@@ -1,0 +1,163 @@
+"""From an approved content to the servers that it wants, and how those differ from the servers there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from govpool.api.approval import RequestReference
+from govpool.api.cloudresourcerequest import (
+    ApprovedRevision,
+    CloudResourceRequest,
+    DesiredState,
+    Server,
+)
+from govpool.api.cloudserver import CloudServer, CloudServerSpec, Desired, ServerDisk, ServerPhase
+from govpool.api.servicecatalog import CatalogItem, ServiceCatalog
+from govpool.api.tenantquota import Amounts
+from govpool.lifecycle.naming import disk_key, machine_key, made_for, server_name
+
+LEAVING = (Desired.RELEASED, Desired.GONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What has to become of the servers: those wanted, by name, and those that must leave."""
+
+    wanted: tuple[CloudServer, ...]
+    surplus: tuple[CloudServer, ...]
+
+
+def plan(
+    request: CloudResourceRequest,
+    approved: ApprovedRevision,
+    catalog: ServiceCatalog,
+    servers: Iterable[CloudServer],
+    clause: str,
+) -> Plan:
+    """The servers of the approved revision. A server that once began to leave is never wanted again:
+    its ordinal stays taken until its certificate is issued.
+    """
+    existing = {
+        (s.spec.group, s.spec.ordinal): s for s in servers if s.spec.request.uid == request.metadata.uid
+    }
+    groups = () if approved.content.state is DesiredState.DEREGISTERED else approved.content.servers
+    wanted: dict[tuple[str, int], CloudServer] = {}
+    for group in groups:
+        for ordinal in _ordinals(group, existing):
+            current = existing.get((group.name, ordinal))
+            wanted[(group.name, ordinal)] = _server(
+                request, approved, catalog, group, ordinal, clause, current
+            )
+    surplus = tuple(
+        server
+        for key, server in sorted(existing.items())
+        if key not in wanted and server_phase(server) is not ServerPhase.GONE
+    )
+    return Plan(tuple(wanted.values()), surplus)
+
+
+def server_phase(server: CloudServer) -> ServerPhase:
+    """The phase that was last written."""
+    return server.status.phase if server.status else ServerPhase.PENDING
+
+
+def _ordinals(group: Server, existing: dict[tuple[str, int], CloudServer]) -> list[int]:
+    """Keep the servers there are, lowest first, then take ordinals that were never used."""
+    kept = sorted(
+        n for (name, n), s in existing.items() if name == group.name and s.spec.desired not in LEAVING
+    )
+    taken = {n for (name, n) in existing if name == group.name}
+    chosen = kept[: group.count]
+    ordinal = 0
+    while len(chosen) < group.count:
+        if ordinal not in taken:
+            chosen.append(ordinal)
+            taken.add(ordinal)
+        ordinal += 1
+    return chosen
+
+
+def _server(
+    request: CloudResourceRequest,
+    approved: ApprovedRevision,
+    catalog: ServiceCatalog,
+    group: Server,
+    ordinal: int,
+    clause: str,
+    current: CloudServer | None,
+) -> CloudServer:
+    item = catalog.item(group.item)
+    key = machine_key(request.metadata.uid, group.name, ordinal)
+    size = _size(item)
+    spec = CloudServerSpec(
+        request=RequestReference(name=request.metadata.name, uid=request.metadata.uid),
+        revision=approved.revision,
+        article=clause,
+        pool=approved.content.pool,
+        key=key,
+        group=group.name,
+        ordinal=ordinal,
+        item=group.item,
+        vcpu=size[0],
+        memory_gib=size[1],
+        image=group.image,
+        network=approved.content.system.network.value,
+        disks=_disks(group, key, size[2], current),
+        desired=Desired.RUNNING,
+    )
+    if current is None:
+        metadata = made_for(request, server_name(request, group.name, ordinal))
+        return CloudServer(kind=CloudServer.DEFINITION.kind, metadata=metadata, spec=spec)
+    if _same_but_revision(current.spec, spec):
+        # A change elsewhere in the request is no change of this server.
+        return current
+    return current.model_copy(update={"spec": spec})
+
+
+def _same_but_revision(before: CloudServerSpec, after: CloudServerSpec) -> bool:
+    update = {"revision": before.revision, "article": before.article}
+    return before == after.model_copy(update=update)
+
+
+def _size(item: CatalogItem | None) -> tuple[int, int, int]:
+    if item is None or not (item.provides.vcpu and item.provides.memory_gib and item.provides.root_disk_gib):
+        # Admission looked at it; a catalogue that lost an item since must not shrink a server to nothing.
+        raise LookupError("the catalogue in force has no such server item any more")
+    return item.provides.vcpu, item.provides.memory_gib, item.provides.root_disk_gib
+
+
+def _disks(group: Server, key: str, root_gib: int, current: CloudServer | None) -> list[ServerDisk]:
+    """Root first. Neither the root disk nor a data disk shrinks or leaves before it was wiped."""
+    before = {disk.key: disk for disk in current.spec.disks} if current else {}
+    disks = [ServerDisk(key=disk_key(key, "root"), name="root", size_gib=root_gib, root=True)]
+    disks += [
+        ServerDisk(key=disk_key(key, d.name), name=d.name, size_gib=d.size_gib, volume_class=d.volume_class)
+        for d in group.data_disks
+    ]
+    named = {disk.key for disk in disks}
+    grown = [
+        disk.model_copy(update={"size_gib": max(disk.size_gib, before[disk.key].size_gib)})
+        if disk.key in before
+        else disk
+        for disk in disks
+    ]
+    return grown + [disk for disk in before.values() if disk.key not in named]
+
+
+def held(servers: Iterable[CloudServer]) -> Amounts:
+    """What the servers take from the unit's quota until they were seen to be gone."""
+    total = Amounts()
+    for server in servers:
+        if server_phase(server) is ServerPhase.GONE:
+            continue
+        spec, status = server.spec, server.status
+        total = total.plus(
+            Amounts(
+                servers=1,
+                vcpu=max(spec.vcpu, status.vcpu if status else 0),
+                memory_gib=max(spec.memory_gib, status.memory_gib if status else 0),
+                storage_gib=sum(disk.size_gib for disk in spec.disks),
+            )
+        )
+    return total

@@ -29,6 +29,21 @@ def resolve(value, parameters):
     return value
 
 
+def coerce(name, default, given):
+    """Give an override the type of the default: a policy writes every number as text, lists with commas."""
+    if isinstance(default, list) and isinstance(given, str):
+        parts = [part.strip() for part in given.split(",") if part.strip()]
+        return [int(part) if part.isdigit() else part for part in parts]
+    if isinstance(default, int) and not isinstance(given, int):
+        try:
+            return int(str(given))
+        except ValueError:
+            raise BadControls("parameter %s must be a whole number, not %r" % (name, given)) from None
+    if not isinstance(given, type(default)):
+        raise BadControls("parameter %s must be like %r, not %r" % (name, default, given))
+    return given
+
+
 class Baseline:
     """The controls that apply at a protection level, with their numbers."""
 
@@ -36,7 +51,8 @@ class Baseline:
         unknown = sorted(set(overrides) - set(defaults))
         if unknown:
             raise BadControls("no control has the parameters %s; known: %s" % (unknown, sorted(defaults)))
-        parameters = dict(defaults, **overrides)
+        given = {name: coerce(name, defaults[name], value) for name, value in overrides.items()}
+        parameters = dict(defaults, **given)
         self.controls = []
         for control in controls:
             if control["level"] <= level:

@@ -65,7 +65,11 @@ class Tree:
         self.what, self.allow = what, set(allow)
 
     def _found(self, system):
-        return [name for name in _walk(system)[self.what] if os.path.basename(name) not in self.allow]
+        return [name for name in _walk(system)[self.what] if not self._allowed(name)]
+
+    def _allowed(self, name):
+        """A known program counts as such only where packages put programs."""
+        return os.path.basename(name) in self.allow and name.startswith("/usr/")
 
     def check(self, system):
         """Walk, once for all controls."""

@@ -16,11 +16,11 @@ options:
   device: {type: path, required: true, description: Block device or image file.}
   size_bytes: {type: int, required: true, description: The size it must have.}
   key: {type: str, required: true, description: 32 random bytes in hex, for this disk only.}
-  verification: {type: str, choices: [Full, Sampled], default: Full, description: Whole read-back or a sample.}
+  verification: {type: str, choices: [Full, Sampled], default: Full, description: How much is read.}
   share: {type: float, default: 1.0, description: Share of the disk that a sample reads, above 0 to 1.}
   seed: {type: str, default: '', description: Seed of the sample; needed for Sampled.}
   progress_file: {type: path, required: true, description: Where the progress is kept between runs.}
-requirements: [python >= 3.9, cryptography >= 38]
+requirements: [python >= 3.11, cryptography >= 38]
 """
 
 RETURN = r"""
@@ -35,13 +35,13 @@ outcome:
   type: str
 """
 
-import traceback
+import traceback  # noqa: E402 - Ansible wants its documentation first
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib  # noqa: E402
 
 try:
-    from ansible.module_utils.govpool_wipe_device import Refused
-    from ansible.module_utils.govpool_wipe_engine import WipeFailed, WipeOrder, wipe
+    from ansible.module_utils.govpool_wipe_device import RefusedError
+    from ansible.module_utils.govpool_wipe_engine import WipeFailedError, WipeOrder, wipe
 
     LACK = None
 except ImportError:
@@ -49,13 +49,15 @@ except ImportError:
 
 
 def order_of(params: dict) -> WipeOrder:
-    """The order that the task's parameters give. Raises Refused on a key that is not 32 bytes of hex."""
+    """The order that the task's parameters give. Raises RefusedError on a key that is not 32 bytes of hex."""
     try:
         key = bytes.fromhex(params["key"])
     except ValueError:
         key = b""
     if len(key) != 32:
-        raise Refused("NoKey", "the key of a wipe is 32 random bytes in hex; give it in the secrets file")
+        raise RefusedError(
+            "NoKey", "the key of a wipe is 32 random bytes in hex; give it in the secrets file"
+        )
     return WipeOrder(
         disk_key=params["disk_key"],
         path=params["device"],
@@ -90,15 +92,15 @@ def main() -> None:
         )
     try:
         report = wipe(order_of(module.params), module.params["progress_file"])
-    except Refused as refusal:
+    except RefusedError as refusal:
         module.fail_json(msg=refusal.message, outcome="Refused", reason=refusal.reason)
-    except WipeFailed as failure:
+    except WipeFailedError as failure:
         module.fail_json(msg=failure.message, outcome="Failed", reason=failure.reason)
     except ValueError as error:
         module.fail_json(msg=str(error), outcome="Refused", reason="BadOrder")
     result = report["result"]
     if result != "Verified":
-        message = f"{module.params['device']}: {result}; see the ranges in the report. The disk must not be released."
+        message = f"{module.params['device']}: {result}; the report has the ranges. Don't release the disk."
         module.fail_json(msg=message, outcome=result, reason=result, wipe=report)
     module.exit_json(changed=not report["adopted"], outcome=result, wipe=report)
 

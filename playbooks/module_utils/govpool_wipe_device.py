@@ -26,7 +26,7 @@ FILE_BLOCK = 4096
 """Alignment that O_DIRECT on a file needs at most, bytes."""
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The disk was not touched: something about it is not as ordered.
 
     ``reason`` is one of NotADisk, Mounted, Held, ReadOnly, SizeDiffers, NoDirectIO, AlreadyRunning, NoKey.
@@ -41,7 +41,7 @@ class Refused(Exception):
 class DiskDevice:
     """An open disk. Not thread-bound: positional reads and writes only."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self, path: str, fd: int, size: int, block: int, *, is_block: bool, buffered_fd: int
     ) -> None:
         self.path = path
@@ -55,11 +55,11 @@ class DiskDevice:
     # -- opening ---------------------------------------------------------------------------------
     @classmethod
     def open(cls, path: str, expected_size: int) -> DiskDevice:
-        """Open ``path`` for wiping. Raises Refused unless it is free and exactly ``expected_size`` bytes long."""
+        """Open ``path`` for wiping. Raises RefusedError unless it is free and has ``expected_size`` bytes."""
         try:
-            found = os.stat(path)
+            found = Path(path).stat()
         except OSError as error:
-            raise Refused(
+            raise RefusedError(
                 "NotADisk", f"{path}: {error.strerror}; attach the disk to the sanitiser first"
             ) from error
         if stat.S_ISBLK(found.st_mode):
@@ -67,12 +67,12 @@ class DiskDevice:
         elif stat.S_ISREG(found.st_mode):
             device = cls._open_file(path)
         else:
-            raise Refused(
+            raise RefusedError(
                 "NotADisk", f"{path} is neither a block device nor a regular file; name the disk itself"
             )
         if device.size != expected_size:
             device.close()
-            raise Refused(
+            raise RefusedError(
                 "SizeDiffers",
                 f"{path} has {device.size} bytes, the order says {expected_size}: this is another disk, "
                 "or it was resized; look the disk up again before wiping",
@@ -83,15 +83,17 @@ class DiskDevice:
     def _open_block(cls, path: str, found: os.stat_result) -> DiskDevice:
         places = mounted_at(found.st_rdev)
         if places:
-            raise Refused("Mounted", f"{path} is mounted at {', '.join(places)}; unmount it first")
+            raise RefusedError("Mounted", f"{path} is mounted at {', '.join(places)}; unmount it first")
         try:
-            # O_EXCL without O_CREAT: the kernel refuses while a file system, swap, RAID or another wipe holds it.
+            # O_EXCL without O_CREAT: the kernel refuses while a file system, swap or another wipe holds it.
             fd = os.open(path, os.O_RDWR | os.O_EXCL | os.O_DIRECT | os.O_CLOEXEC)
         except OSError as error:
             raise _refusal(path, error) from error
         if os.fstat(fd).st_rdev != found.st_rdev:
             os.close(fd)
-            raise Refused("Held", f"{path} was replaced while it was being opened; look the disk up again")
+            raise RefusedError(
+                "Held", f"{path} was replaced while it was being opened; look the disk up again"
+            )
         size = struct.unpack("Q", fcntl.ioctl(fd, BLKGETSIZE64, bytes(8)))[0]
         block = struct.unpack("I", fcntl.ioctl(fd, BLKSSZGET, bytes(4)))[0]
         return cls(path, fd, size, max(block, 512), is_block=True, buffered_fd=-1)
@@ -100,7 +102,9 @@ class DiskDevice:
     def _open_file(cls, path: str) -> DiskDevice:
         loop = loop_over(path)
         if loop:
-            raise Refused("Held", f"{path} is the backing file of {loop}; wipe {loop} or detach it first")
+            raise RefusedError(
+                "Held", f"{path} is the backing file of {loop}; wipe {loop} or detach it first"
+            )
         try:
             buffered = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except OSError as error:
@@ -109,7 +113,7 @@ class DiskDevice:
             fcntl.flock(buffered, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(buffered)
-            raise Refused("Held", f"{path} is locked by another process; end that one first") from error
+            raise RefusedError("Held", f"{path} is locked by another process; end that one first") from error
         try:
             fd = os.open(path, os.O_RDWR | os.O_DIRECT | os.O_CLOEXEC)
         except OSError:
@@ -130,7 +134,7 @@ class DiskDevice:
         return os.pwrite(self._buffered if unaligned and self._buffered >= 0 else self._fd, view, offset)
 
     def read(self, view: memoryview, offset: int) -> int:
-        """Read once from ``offset`` into ``view`` (whole blocks); return the number of bytes. Raises OSError."""
+        """Read once from ``offset`` into ``view`` (whole blocks); return how many bytes. Raises OSError."""
         return os.preadv(self._fd, [view], offset)
 
     def flush(self) -> None:
@@ -158,7 +162,7 @@ class DiskDevice:
         return tuple(done)
 
     def discard(self) -> None:
-        """Give every block back to the storage (TRIM, punch hole). Raises OSError where that is not supported."""
+        """Give every block back to the storage (TRIM, punch hole). Raises OSError where it can't."""
         if self.is_block:
             fcntl.ioctl(self._fd, BLKDISCARD, struct.pack("QQ", 0, self.size))
             return
@@ -170,20 +174,20 @@ class DiskDevice:
             raise OSError(number, os.strerror(number))
 
 
-def _refusal(path: str, error: OSError) -> Refused:
+def _refusal(path: str, error: OSError) -> RefusedError:
     if error.errno == errno.EBUSY:
-        return Refused(
+        return RefusedError(
             "Held", f"{path} is held by a file system, swap, RAID or another process; release it first"
         )
     if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
-        return Refused(
+        return RefusedError(
             "ReadOnly", f"{path} can't be opened for writing: {error.strerror}; attach it writable, as root"
         )
     if error.errno == errno.EINVAL:
-        return Refused(
+        return RefusedError(
             "NoDirectIO", f"{path} takes no direct I/O, so a read-back would only show the page cache"
         )
-    return Refused("NotADisk", f"{path}: {error.strerror}; attach the disk to the sanitiser again")
+    return RefusedError("NotADisk", f"{path}: {error.strerror}; attach the disk to the sanitiser again")
 
 
 def _drop(path: str) -> None:
@@ -217,7 +221,7 @@ def loop_over(path: str) -> str | None:
     """The loop device that serves the file ``path``, if there is one."""
     for entry in Path("/sys/block").glob("loop*/loop/backing_file"):
         try:
-            if os.path.samefile(entry.read_text().rstrip("\n"), path):
+            if Path(entry.read_text().rstrip("\n")).samefile(path):
                 return f"/dev/{entry.parts[3]}"
         except OSError:
             continue  # detached, or its file was deleted, while we looked

@@ -4,14 +4,13 @@ The stream is AES-256-CTR over zeros, counter = offset / 16, under a key that is
 Nobody without the key can foresee what the disk must answer, so a matching read-back proves that every
 block was written: zeros, which any discarding or lying backend answers for free, fail.
 
-Technique class after NIST SP 800-88r2: Clear. Needs python3 >= 3.9 and python3-cryptography >= 38.
+Technique class after NIST SP 800-88r2: Clear. Needs python3 >= 3.11 and python3-cryptography >= 38.
 """
 
 from __future__ import annotations
 
 import ctypes
 import errno
-import hashlib
 import math
 import mmap
 import os
@@ -22,22 +21,23 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
 
 import cryptography
-from ansible.module_utils.govpool_wipe_device import DiskDevice, Refused
+from ansible.module_utils.govpool_wipe_device import DiskDevice
 from ansible.module_utils.govpool_wipe_record import Progress, Ranges, fingerprint
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from ansible.module_utils.govpool_wipe_stream import (
+    PIECE,
+    SAMPLE_BLOCK,
+    Keystream,
+    sample_count,
+    sample_offsets,
+)
 
 TOOL = "govpool_wipe"
 VERSION = "1.0.0"
 
 CHUNK = 4 << 20
 """Bytes written or read with one call."""
-PIECE = 256 << 10
-"""Bytes of stream made with one call: small enough to stay in the processor's cache."""
-SAMPLE_BLOCK = 64 << 10
-"""Bytes read at each place of a sampled verification."""
 NARROW = (64 << 10, 4 << 10)
 """After an I/O error the chunk is tried again in parts of these sizes, so that the range lost is small."""
 WORKERS = 4
@@ -47,12 +47,11 @@ MAX_FAILED_BLOCKS = 4096
 RECHECKS = 16
 """Places of the stretch already verified that a resumed verification reads again."""
 
-_ZEROS = bytes(PIECE)
 _memcmp = ctypes.CDLL(None).memcmp
 _memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 
 
-class WipeFailed(Exception):
+class WipeFailedError(Exception):
     """The wipe could not go on; the progress file says how far it came. ``reason`` is one of
     DeviceGone, NoSpace, FlushFailed, TooManyErrors."""
 
@@ -60,22 +59,6 @@ class WipeFailed(Exception):
         super().__init__(message)
         self.reason = reason
         self.message = message
-
-
-class Device(Protocol):
-    """What the engine needs of a disk; DiskDevice is the real one."""
-
-    path: str
-    size: int
-    block: int
-    direct: bool
-
-    def write(self, view: memoryview, offset: int) -> int: ...
-    def read(self, view: memoryview, offset: int) -> int: ...
-    def flush(self) -> None: ...
-    def forget_cache(self) -> tuple[str, ...]: ...
-    def discard(self) -> None: ...
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -92,34 +75,6 @@ class WipeOrder:
     """Full, or Sampled with ``share`` (0 to 1) and ``seed``."""
     share: float = 1.0
     seed: str = ""
-
-
-class Keystream:
-    """The stream for one disk; any part can be made at any time, by several threads at once."""
-
-    def __init__(self, key: bytes) -> None:
-        if len(key) != 32:
-            raise Refused("NoKey", "the key of a wipe is 32 random bytes; make one for this disk")
-        self._algorithm = algorithms.AES(key)
-
-    def start(self, offset: int) -> Callable[[memoryview, int], None]:
-        """A maker of consecutive pieces from ``offset`` (a multiple of 16) on.
-
-        It is called with a view and a length of at most PIECE; the view has 15 bytes to spare.
-        """
-        encryptor = Cipher(self._algorithm, modes.CTR((offset // 16).to_bytes(16, "big"))).encryptor()
-
-        def make(view: memoryview, length: int) -> None:
-            encryptor.update_into(_ZEROS if length == PIECE else bytes(length), view)
-
-        return make
-
-    def fill(self, view: memoryview, offset: int, length: int) -> None:
-        """Write the stream from ``offset`` on into ``view``, which has 15 bytes to spare."""
-        make = self.start(offset)
-        for position in range(0, length, PIECE):
-            size = min(PIECE, length - position)
-            make(view[position : position + size + 15], size)
 
 
 class _Buffers(threading.local):
@@ -143,35 +98,15 @@ class _Part:
     zero_bytes: int = 0
 
 
-def sample_offsets(size: int, share: float, seed: str) -> Iterator[int]:
-    """Offsets of the blocks a sampled verification reads, ascending: one drawn from each of n equal stretches.
-
-    n = ceil(share * blocks). Whatever the placement of what was left over, a block of each stretch is drawn
-    uniformly, so the odds of missing it are at most (1 - K / (n * ceil(N / n))) ** n for K of N blocks.
-    """
-    blocks = math.ceil(size / SAMPLE_BLOCK)
-    count = sample_count(size, share)
-    for index in range(count):
-        first, after = index * blocks // count, (index + 1) * blocks // count
-        drawn = hashlib.sha256(f"{seed}/{index}".encode()).digest()
-        yield (first + int.from_bytes(drawn[:8], "big") % (after - first)) * SAMPLE_BLOCK
-
-
-def sample_count(size: int, share: float) -> int:
-    """How many blocks of SAMPLE_BLOCK bytes a sample of ``share`` reads."""
-    blocks = math.ceil(size / SAMPLE_BLOCK)
-    return min(blocks, max(1, math.ceil(share * blocks)))
-
-
 class Wipe:
     """One wipe of one disk: ``run`` does what is left to do and returns the report."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a test replaces
         self,
         order: WipeOrder,
         progress: Progress,
         *,
-        open_device: Callable[[str, int], Device] = DiskDevice.open,
+        open_device: Callable[[str, int], DiskDevice] = DiskDevice.open,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
@@ -188,11 +123,11 @@ class Wipe:
         self._interval = checkpoint_seconds
         self._stream = Keystream(order.key)
         self._buffers = _Buffers()
-        self._device: Device
+        self._device: DiskDevice
 
     # -- the run ---------------------------------------------------------------------------------
     def run(self) -> dict[str, object]:
-        """Wipe, verify, discard. Raises Refused (nothing touched) or WipeFailed (could not go on).
+        """Wipe, verify, discard. Raises RefusedError (nothing touched) or WipeFailedError (could not go on).
 
         The report's ``result`` is Verified, Mismatch (the disk did not answer the stream) or Incomplete
         (places could not be written or read). A finished run under the same key is told again, not repeated.
@@ -421,15 +356,15 @@ class Wipe:
             self._device.flush()
         except OSError as error:
             _raise_if_gone(self._device.path, error)
-            raise WipeFailed(
+            raise WipeFailedError(
                 "FlushFailed",
                 f"{self._device.path}: flush failed ({error.strerror}); nothing since the last one counts",
             ) from error
 
     def _still_verified(self, until: int) -> bool:
-        """Whether the stretch a killed run had verified still carries the stream, by reading some of it again.
+        """Whether what a killed run had verified still carries the stream, by reading some of it again.
 
-        A block that matched once was overwritten, and stays so; this only makes sure that it is the same disk.
+        A block that matched once was overwritten, and stays so; this makes sure that it is the same disk.
         """
         places = {until * index // RECHECKS // CHUNK * CHUNK for index in range(RECHECKS)}
         for place in sorted(places):
@@ -440,19 +375,19 @@ class Wipe:
 
     def _give_up_when_broken(self, errors: Ranges) -> None:
         if errors.count > MAX_FAILED_BLOCKS:
-            raise WipeFailed(
+            raise WipeFailedError(
                 "TooManyErrors",
-                f"{self._device.path}: more than {MAX_FAILED_BLOCKS} places fail; the disk is broken, destroy it instead",
+                f"{self._device.path}: more than {MAX_FAILED_BLOCKS} places fail: destroy the disk",
             )
 
 
 def _raise_if_gone(path: str, error: OSError) -> None:
     if error.errno in {errno.ENXIO, errno.ENODEV, errno.ENOMEDIUM, errno.EBADF}:
-        raise WipeFailed(
+        raise WipeFailedError(
             "DeviceGone", f"{path} is gone ({error.strerror}); attach it again and repeat"
         ) from error
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        raise WipeFailed(
+        raise WipeFailedError(
             "NoSpace", f"{path}: the storage below is full ({error.strerror}); free space and repeat"
         ) from error
 
@@ -462,6 +397,6 @@ def _stamp(moment: datetime) -> str:
 
 
 def wipe(order: WipeOrder, progress_file: str | os.PathLike[str]) -> dict[str, object]:
-    """Wipe one disk with the real device, clock and progress file. Raises Refused, WipeFailed."""
+    """Wipe one disk with the real device, clock and progress file. Raises RefusedError, WipeFailedError."""
     with Progress(progress_file) as progress:
         return Wipe(order, progress).run()

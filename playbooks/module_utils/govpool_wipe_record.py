@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ansible.module_utils.govpool_wipe_device import Refused
+from ansible.module_utils.govpool_wipe_device import RefusedError
 
 FORMAT = 1
 MAX_RANGES = 64
@@ -30,7 +30,7 @@ def fingerprint(key: bytes) -> str:
 
 @dataclass
 class Ranges:
-    """Stretches of a disk, ascending: how many, how many bytes, and the first MAX_RANGES as [offset, bytes]."""
+    """Stretches of a disk, ascending: count, bytes, and the first MAX_RANGES as [offset, bytes]."""
 
     count: int = 0
     bytes: int = 0
@@ -103,7 +103,7 @@ class Progress:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(self._lock)
-            raise Refused(
+            raise RefusedError(
                 "AlreadyRunning", f"a wipe of this disk is running ({self._path}); wait for its end"
             ) from error
         return self
@@ -114,7 +114,7 @@ class Progress:
     def begin(
         self, disk_key: str, run_key: str, size_bytes: int, key_fingerprint: str, now: datetime
     ) -> State:
-        """Go on from the file if it is about the same disk, run and key and did not end badly; else begin anew."""
+        """Go on from the file if it is of the same disk, run and key and did not end badly; else anew."""
         found = read(self._path)
         same = found is not None and (
             found.disk_key,
@@ -146,7 +146,7 @@ class Progress:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(new, self._path)
+        new.replace(self._path)
         folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)

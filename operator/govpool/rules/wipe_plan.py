@@ -73,8 +73,10 @@ def detection_odds(
 
     The medium's N blocks are cut into n stretches of at most S = ceil(N / n) blocks, and one block of each is
     drawn uniformly. With k_i leftover blocks in stretch i the sample misses them all with probability
-    prod(1 - k_i / S_i); for a given sum K that is greatest when they are spread evenly (AM-GM), hence
-    at most (1 - K / (n S)) ** n. The odds told are 1 minus that, with K = ceil(leftover / block).
+    prod(1 - k_i / S_i). For a given sum K = ceil(leftover / block) that is greatest when they are spread as
+    evenly as whole blocks can be, q = K // n in each stretch and one more in r = K % n of them, so it is at
+    most (1 - q/S) ** (n - r) * (1 - (q + 1)/S) ** r. The odds told are 1 minus that. Leftovers that lie
+    together are found more often.
 
     Raises:
         ValueError: as :func:`sample_blocks`.
@@ -83,4 +85,5 @@ def detection_odds(
     blocks = -(-size_bytes // block_bytes)
     left = min(blocks, -(-max(0, leftover_bytes) // block_bytes))
     stretch = -(-blocks // drawn)
-    return 1 - (1 - left / (drawn * stretch)) ** drawn
+    each, one_more = divmod(left, drawn)
+    return 1 - (1 - each / stretch) ** (drawn - one_more) * (1 - (each + 1) / stretch) ** one_more

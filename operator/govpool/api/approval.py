@@ -81,14 +81,18 @@ class ChangedValue(Model):
     field: ShortText
     """What."""
     before: ShortText = ""
+    """Its value in the revision in force; empty when it is new."""
     after: ShortText = ""
+    """Its value in this revision; empty when it goes."""
 
 
 class RequestReference(Model):
     """The request that is put before the authority."""
 
     name: Name
+    """Name of the CloudResourceRequest."""
     uid: Annotated[str, StringConstraints(max_length=64)]
+    """Its UID."""
 
 
 class ApprovalSpec(Model):
@@ -169,7 +173,9 @@ class ApprovalStatus(Model):
     """How an Approval stands."""
 
     observed_generation: int = 0
+    """Generation of the spec that this status is about."""
     conditions: Annotated[list[Condition], Field(max_length=16)] = []
+    """Aspects of its state, one of each type."""
     state: ApprovalState = ApprovalState.PENDING
     step: Stage | None = None
     """The step that waits."""

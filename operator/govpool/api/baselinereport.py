@@ -45,6 +45,7 @@ class Control(Model):
     title_zh: ShortText = ""
     """Chinese title."""
     expected: Text
+    """What the clause demands."""
     found_before: Text = ""
     """Found before anything was mended."""
     found: Text
@@ -61,12 +62,17 @@ class BaselineReportSpec(Model):
     server: Title
     """Name of the CloudServer."""
     work_order: Title
+    """Name of the WorkOrder."""
     revision: Annotated[int, Field(ge=1)]
+    """The request's approved revision."""
     protection_level: Annotated[int, Field(ge=1, le=5)]
+    """Level of the multi-level protection scheme (网络安全等级保护)."""
     at: Instant
+    """When it ended."""
     article: ShortText
     """Clause that demands it."""
     controls: Annotated[list[Control], Field(min_length=1, max_length=200)]
+    """What came of each control."""
     score: Annotated[int, Field(ge=0, le=100)]
     """Percentage of applicable controls that pass."""
     passed: bool

@@ -503,7 +503,9 @@ class CloudPolicyStatus(Model):
     """What govpool found about a policy."""
 
     observed_generation: int = 0
+    """Generation of the spec that this status is about."""
     conditions: Annotated[list[Condition], Field(max_length=16)] = []
+    """Aspects of its state, one of each type."""
 
 
 class CloudPolicy(Resource):

@@ -94,9 +94,13 @@ class Mappings(Model):
     """Names in the pool; a name without a mapping is used as it is."""
 
     flavours: Annotated[list[Mapping], Field(max_length=256)] = []
+    """Catalogue items of servers."""
     images: Annotated[list[Mapping], Field(max_length=64)] = []
+    """Operating system images."""
     networks: Annotated[list[Mapping], Field(max_length=64)] = []
+    """Networks of systems."""
     volume_types: Annotated[list[Mapping], Field(max_length=64)] = []
+    """Storage items of the catalogue."""
 
 
 class BackupRepository(Model):
@@ -147,16 +151,22 @@ class Allocated(Model):
     """What the pool's servers take."""
 
     servers: int = 0
+    """Servers."""
     vcpu: int = 0
+    """Virtual CPUs."""
     memory_gib: int = 0
+    """Memory in GiB."""
     storage_gib: int = 0
+    """Root and data disks in GiB."""
 
 
 class CloudPoolStatus(Model):
     """What was last seen of the pool."""
 
     observed_generation: int = 0
+    """Generation of the spec that this status is about."""
     conditions: Annotated[list[Condition], Field(max_length=16)] = []
+    """Aspects of its state, one of each type."""
     reachable: bool | None = None
     """Whether it answered; absent while nobody knows."""
     seen_at: Instant | None = None

@@ -388,11 +388,16 @@ class RequestContent(Model):
 
     system: System
     pool: Name
+    """The CloudPool."""
     servers: Annotated[list[Server], Field(max_length=32)]
+    """Servers."""
     services: Annotated[list[Service], Field(max_length=32)] = []
+    """Other items of the catalogue."""
     term: Term = Term()
     business_cycles: Annotated[list[BusinessCycle], Field(max_length=8)] = []
+    """Busy and quiet periods."""
     administrators: Annotated[list[Administrator], Field(max_length=16)]
+    """Who gets in after the handover."""
     state: DesiredState = DesiredState.ACTIVE
     deregistration: Deregistration | None = None
 
@@ -407,6 +412,7 @@ class ApprovedRevision(Model):
     approval: Title
     """Name of the Approval."""
     approval_uid: ShortText = ""
+    """UID of that Approval."""
     submission_hash: Sha256
     """Hash of content and papers."""
     content: RequestContent
@@ -421,7 +427,9 @@ class AppliedRevision(Model):
     """The revision that was carried out to its end."""
 
     revision: Annotated[int, Field(ge=1)]
+    """The request's generation that was carried out."""
     at: Instant
+    """When the last of it was done."""
 
 
 class Deadline(Model):
@@ -458,7 +466,9 @@ class StageStatus(Model):
     stage: Stage
     state: StageState
     article: ShortText
+    """Clause that the stage follows, with the policy's code."""
     message: Text = ""
+    """What happened or what to do next, for people."""
     who: Role | None = None
     at: Instant | None = None
     """When it was done."""
@@ -468,35 +478,46 @@ class Trial(Model):
     """The trial's days."""
 
     started: Instant
+    """When it started: the handover."""
     ends: Instant
+    """When it ends."""
 
 
 class Billing(Model):
     """When billing started and ended."""
 
     started: Instant | None = None
+    """When billing started."""
     started_article: ShortText | None = None
+    """Clause that started it."""
     ended: Instant | None = None
+    """When billing ended."""
     ended_article: ShortText | None = None
+    """Clause that ended it."""
 
 
 class ServerAddress(Model):
     """Where a server is reached."""
 
     server: Title
+    """Name of the CloudServer."""
     address: ShortText
+    """IP address."""
 
 
 class Happening(Model):
     """Something that happened, for the request's story."""
 
     at: Instant
+    """When."""
     actor: Title
     """Who: a person, or govpool."""
     what: Title
     """A key of the message catalogue."""
     detail: Text = ""
+    """More, for people."""
     article: ShortText = ""
+    """Clause that it follows, with the policy's code."""
     key: Title
     """Deterministic, so that the same thing is never told twice."""
 
@@ -505,8 +526,10 @@ class CloudResourceRequestStatus(Model):
     """Where a request stands."""
 
     observed_generation: int = 0
+    """Generation of the spec that this status is about."""
     phase: RequestPhase = RequestPhase.PENDING
     conditions: Annotated[list[Condition], Field(max_length=32)] = []
+    """Aspects of its state, one of each type."""
     approved: ApprovedRevision | None = None
     applied: AppliedRevision | None = None
     pending_approval: Title | None = None
@@ -528,6 +551,7 @@ class CloudResourceRequestStatus(Model):
     fee_per_year: Money | None = None
     """Of the revision in force, in CNY."""
     addresses: Annotated[list[ServerAddress], Field(max_length=400)] = []
+    """Where its servers are reached."""
     certificate: Title | None = None
     """The WipeCertificate of the deregistration."""
     history: Annotated[list[Happening], Field(max_length=256)] = []

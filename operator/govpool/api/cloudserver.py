@@ -49,7 +49,9 @@ class ServerDisk(Model):
     size_gib: Annotated[int, Field(ge=1)]
     """Size in GiB."""
     root: bool = False
+    """Whether it is the root disk."""
     volume_class: Name | None = None
+    """Storage item of the catalogue."""
 
 
 class CloudServerSpec(Model):
@@ -61,17 +63,23 @@ class CloudServerSpec(Model):
     article: ShortText
     """Clause under which it was opened or last changed."""
     pool: Name
+    """The CloudPool."""
     key: PoolKey
     """The machine's key in the pool, from the request's UID, the group's name and the ordinal."""
     group: Name
     """The group of servers in the request."""
     ordinal: Annotated[int, Field(ge=0)]
+    """Number within its group, from 0."""
     item: Name
     """Catalogue item."""
     vcpu: Annotated[int, Field(ge=1)]
+    """Virtual CPUs."""
     memory_gib: Annotated[int, Field(ge=1)]
+    """Memory in GiB."""
     image: Title
+    """Operating system image."""
     network: ShortText
+    """The network that it is on."""
     disks: Annotated[list[ServerDisk], Field(min_length=1, max_length=17)]
     """Root disk first."""
     desired: Desired = Desired.RUNNING
@@ -105,11 +113,17 @@ class DiskStatus(Model):
     """A disk as seen, and what was proven of it. Kept after the disk is gone."""
 
     key: PoolKey
+    """Its key in the pool."""
     name: Name
+    """Its name: root or the data disk's."""
     root: bool = False
+    """Whether it is the root disk."""
     provider_id: ShortText = ""
+    """Its id in the provider's own words."""
     size_bytes: Annotated[int, Field(ge=0)] = 0
+    """Size in bytes, as seen."""
     medium: ShortText = ""
+    """What it is stored on, in the provider's own words."""
     overwrite: ShortText = ""
     """Whether an overwrite reaches the medium: InPlace, CopyOnWrite, Encrypted."""
     phase: DiskPhase = DiskPhase.PENDING
@@ -149,34 +163,46 @@ class BaselineSummary(Model):
     report: Title
     """Name of the BaselineReport."""
     passed: bool
+    """Whether the gate opened."""
     score: Annotated[int, Field(ge=0, le=100)]
+    """Percentage of applicable controls that pass."""
     at: Instant
+    """When."""
     work_order: Title
+    """Name of the WorkOrder."""
 
 
 class HandoverSummary(Model):
     """The handover."""
 
     at: Instant
+    """When."""
     proof: Text
     """How it was proven that the operator is locked out."""
     work_order: Title
+    """Name of the WorkOrder."""
 
 
 class CloudServerStatus(Model):
     """A server as last seen."""
 
     observed_generation: int = 0
+    """Generation of the spec that this status is about."""
     conditions: Annotated[list[Condition], Field(max_length=16)] = []
+    """Aspects of its state, one of each type."""
     phase: ServerPhase = ServerPhase.PENDING
     provider_id: ShortText = ""
+    """The server's id in the provider's own words."""
     addresses: Annotated[list[ShortText], Field(max_length=16)] = []
+    """IP addresses."""
     host_key_fingerprint: ShortText = ""
+    """SHA-256 fingerprint of its SSH host key."""
     vcpu: int = 0
     """As seen in the pool."""
     memory_gib: int = 0
     """As seen in the pool."""
     disks: Annotated[list[DiskStatus], Field(max_length=64)] = []
+    """Its disks, those that are gone included."""
     seen_at: Instant | None = None
     """When the pool last answered about it."""
     opened_at: Instant | None = None
@@ -188,7 +214,9 @@ class CloudServerStatus(Model):
     drift: Annotated[list[ShortText], Field(max_length=16)] = []
     """Where it differs from what was approved."""
     message: Text = ""
+    """What happened and what to do next, for people."""
     retry_at: Instant | None = None
+    """When govpool tries again."""
 
 
 class CloudServer(Resource):

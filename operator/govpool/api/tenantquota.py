@@ -77,7 +77,9 @@ class Contact(Model):
     role: ShortText = ""
     """What for: informatization lead, system lead ..."""
     phone: Annotated[str, StringConstraints(max_length=32)] | None = None
+    """Telephone number."""
     email: Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    """E-mail address."""
 
 
 class TenantQuotaSpec(Model):
@@ -136,7 +138,9 @@ class TenantQuotaStatus(Model):
     """
 
     observed_generation: int = 0
+    """Generation of the spec that this status is about."""
     conditions: Annotated[list[Condition], Field(max_length=16)] = []
+    """Aspects of its state, one of each type."""
     reservations: Annotated[list[Reservation], Field(max_length=1024)] = []
     """One per request and pool."""
     standing: Standing = Standing.GOOD
@@ -144,6 +148,7 @@ class TenantQuotaStatus(Model):
     standing_cause: ShortText | None = None
     """The notice that caused it."""
     standing_since: Instant | None = None
+    """Since when."""
 
 
 class TenantQuota(Resource):

@@ -134,7 +134,9 @@ class ByteRange(Signed):
     """A stretch of a medium."""
 
     offset: Bytes
+    """Where it begins, in bytes from the start of the medium."""
     bytes: Bytes
+    """Its length in bytes."""
 
 
 class Defects(Signed):
@@ -159,6 +161,7 @@ class Verification(Signed):
     block_bytes: Bytes = 0
     """Bytes read at each place."""
     blocks_read: Count = 0
+    """Places read."""
     bytes_verified: Bytes
     """Bytes that were read and were what had been written."""
     detection_odds: Share = 1.0
@@ -171,6 +174,7 @@ class Verification(Signed):
     """Places that could not be read."""
     result: VerificationResult
     at: Instant
+    """When it ended."""
 
 
 class Sanitisation(Signed):
@@ -179,17 +183,25 @@ class Sanitisation(Signed):
     technique_class: TechniqueClass
     technique: Technique
     tool: Title
+    """Program that did it."""
     tool_version: Title
+    """Its version."""
     key_fingerprint: ShortText = ""
     """HMAC-SHA256 fingerprint of the overwriting key; gives nothing of the key away."""
     started: Instant
+    """When it began."""
     finished: Instant
+    """When the last byte was flushed."""
     bytes_written: Bytes
+    """Bytes written."""
     bytes_per_second: Bytes
+    """Mean throughput in bytes a second."""
     write_errors: Defects = Defects()
+    """Places that could not be written."""
     verification: Verification
     discard: DiscardResult
     discard_message: ShortText = ""
+    """What the storage answered to the discard."""
     key_destroyed_at: Instant | None = None
     """For CryptographicErase: when the data's key was destroyed."""
 
@@ -200,6 +212,7 @@ class AbsenceProof(Signed):
     asked: Title
     """Which question was put to which pool."""
     at: Instant
+    """When it was asked."""
     disk_absent: bool
     """The pool answered, whole, and did not list the disk."""
     copies_found: Count
@@ -214,11 +227,14 @@ class Medium(Signed):
     provider_id: Title
     """Its id in the provider's own words."""
     server: Title
+    """Name of the CloudServer."""
     name: Title
+    """Its name within the server."""
     kind: MediumKind
     type: Title
     """What it is stored on, in the provider's own words: ``file on ext4``, ``ceph rbd``."""
     size_bytes: Annotated[int, Field(ge=1, le=MAX_INTEGER)]
+    """Size in bytes."""
     overwrite: OverwriteProvability
     sanitisation: Sanitisation | None = None
     residual_risk: Text = ""
@@ -231,33 +247,44 @@ class MediumCopy(Signed):
 
     kind: CopyKind
     provider_id: Title
+    """Its id in the provider's own words."""
     medium_key: PoolId
     """The medium it was made of."""
     size_bytes: Bytes
+    """Size in bytes."""
     outcome: CopyOutcome
     at: Instant | None = None
+    """When that became so."""
 
 
 class BackupProof(Signed):
     """A backup made before the wipe (备份)."""
 
     medium_key: PoolId
+    """The medium that was backed up."""
     place: Title
     """The repository."""
     snapshot: Title
+    """Id of the snapshot."""
     tree: ShortText = ""
+    """Hash of the snapshot's tree."""
     sha256: Sha256
     """Hash of the snapshot's manifest."""
     bytes: Bytes
+    """Bytes backed up."""
     files: Count
+    """Files backed up."""
     taken: Instant
+    """When it was taken."""
 
 
 class UnitReceipt(Signed):
     """The unit's receipt for the backup (备份回执)."""
 
     by: Title
+    """Who gave it."""
     at: Instant
+    """When."""
     sha256: Sha256
     """Hash of the receipt that the unit saw."""
 
@@ -268,6 +295,7 @@ class Backup(Signed):
     required: bool = True
     """False only where the policy does not ask for one."""
     proofs: list[BackupProof] = Field(default_factory=list, max_length=1024)
+    """The backups, one for each medium."""
     receipt_sha256: Sha256 | None = None
     """Hash of the receipt that the operator made out."""
     receipt: UnitReceipt | None = None
@@ -285,9 +313,13 @@ class RegulationReference(Signed):
     """The regulation that orders the destruction."""
 
     policy: Name
+    """Name of the CloudPolicy."""
     title: SignedText
+    """Its title."""
     document_number: ShortText
+    """The number under which it was issued (发文字号)."""
     article: Article
+    """Clause that orders the destruction."""
 
 
 class Deregistration(Signed):
@@ -295,11 +327,15 @@ class Deregistration(Signed):
 
     request: SignedRequest
     revision: Annotated[int, Field(ge=1)]
+    """The request's generation that was approved."""
     approval: Title
     """Name of the Approval."""
     reason: Title
+    """Why the system left the cloud (注销原因)."""
     decided_by: Title
+    """Who gave the last decision."""
     decided_at: Instant
+    """When."""
 
 
 class SystemReference(Signed):
@@ -308,6 +344,7 @@ class SystemReference(Signed):
     unit: Title
     """The using unit (云使用单位)."""
     namespace: Name
+    """The unit's namespace."""
     name: Title
     """The system's name."""
     protection_level: Annotated[int, Field(ge=1, le=5)]
@@ -318,15 +355,20 @@ class Signatory(Signed):
     """Who answers for a statement."""
 
     name: Title
+    """Who: the authenticated user, or govpool."""
     role: Title
+    """As what."""
     at: Instant
+    """When."""
     statement: Text = ""
+    """What is stated."""
 
 
 class Signature(Signed):
     """Signature over the RFC 8785 form of everything else."""
 
     algorithm: Annotated[str, StringConstraints(max_length=16, pattern=r"^Ed25519$")] = "Ed25519"
+    """Signature algorithm (RFC 8032)."""
     public_key: Annotated[str, StringConstraints(max_length=64)]
     """The raw public key (RFC 8032), base64."""
     fingerprint: Annotated[str, StringConstraints(max_length=80, pattern=r"^SHA256:[0-9a-f]{64}$")]
@@ -345,11 +387,14 @@ class WipeCertificateSpec(Signed):
     sequence: Annotated[int, Field(ge=1, le=MAX_INTEGER)]
     """Place in that chain, from 1."""
     issued: Instant
+    """When it was issued."""
     regulation: RegulationReference
     deregistration: Deregistration | None = None
     system: SystemReference
     media: list[Medium] = Field(default_factory=list, max_length=1024)
+    """Every medium that held data, and what became of it."""
     copies: list[MediumCopy] = Field(default_factory=list, max_length=1024)
+    """Every snapshot, backup and image of them, and what became of it."""
     backup: Backup = Backup()
     confirmation: Signatory | None = None
     """The unit's confirmation that the service has ended (服务终止确认)."""

@@ -55,9 +55,13 @@ class ManualOutcome(Model):
     """What a person reports of an order that a person carries out."""
 
     by: Title
+    """Who reports."""
     at: Instant
+    """When."""
     succeeded: bool
+    """Whether it was done."""
     statement: Text = ""
+    """In that person's words."""
 
 
 class WorkOrderSpec(Model):
@@ -127,14 +131,18 @@ class RunLease(Model):
     """Who runs it now; a run whose lease ran out is lost and is run again."""
 
     holder: Title
+    """The process that runs it."""
     renewed: Instant
+    """When it last said that it is alive."""
 
 
 class Evidence(Model):
     """A piece of evidence (佐证)."""
 
     name: Title
+    """What it is called."""
     sha256: Sha256
+    """Hash of the file."""
     place: Title
     """Where it lies: a path below the evidence folder, or a URL."""
 
@@ -145,7 +153,9 @@ class ServerResult(Model):
     server: Title
     """Name of the CloudServer."""
     ok: bool
+    """Whether it succeeded."""
     message: Text = ""
+    """What happened, for people."""
     facts: dict[str, Annotated[str, StringConstraints(max_length=1024)]] = {}
     """What later steps need: the report's name, the snapshot's id ..."""
 
@@ -154,10 +164,13 @@ class DiskResult(Model):
     """What came of it for one disk."""
 
     server: Title
+    """Name of the CloudServer."""
     disk: Title
     """The disk's key in the pool."""
     ok: bool
+    """Whether it succeeded."""
     message: Text = ""
+    """What happened, for people."""
     backup: BackupProof | None = None
     """Of a backup: what was saved and where."""
     sanitisation: Sanitisation | None = None
@@ -170,7 +183,9 @@ class WorkOrderStatus(Model):
     """How far an order is."""
 
     observed_generation: int = 0
+    """Generation of the spec that this status is about."""
     conditions: Annotated[list[Condition], Field(max_length=16)] = []
+    """Aspects of its state, one of each type."""
     state: WorkOrderState = WorkOrderState.PENDING
     attempts: Annotated[int, Field(ge=0)] = 0
     """Runs begun."""
@@ -178,15 +193,21 @@ class WorkOrderStatus(Model):
     """Value of the retry annotation that was last acted on."""
     lease: RunLease | None = None
     started: Instant | None = None
+    """When the first run began."""
     finished: Instant | None = None
+    """When the last run ended for good."""
     message: Text = ""
+    """What happened and what to do next, for people."""
     progress: ShortText = ""
     """How far, for people."""
     next_attempt: Instant | None = None
     """When it is tried again."""
     servers: Annotated[list[ServerResult], Field(max_length=400)] = []
+    """What came of it for each server."""
     disks: Annotated[list[DiskResult], Field(max_length=2000)] = []
+    """What came of it for each disk."""
     evidence: Annotated[list[Evidence], Field(max_length=64)] = []
+    """What proves it (佐证)."""
     receipt_sha256: Sha256 | None = None
     """Of a backup: hash of the receipt that the unit confirms."""
 

@@ -1,0 +1,316 @@
+"""The Kubernetes API, typed by our kinds. Every write says which version it follows; 409: look again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import aiohttp
+from kubernetes.aio import client, config
+from pydantic import JsonValue
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from govpool.api.base import FINALIZER, GROUP, SETTLED_LABEL, VERSION, Model, Resource, Scope
+
+R = TypeVar("R", bound=Resource)
+Json = dict[str, JsonValue]
+MERGE_PATCH = "application/merge-patch+json"
+REQUEST_TIMEOUT = 60.0
+CONNECTIONS = 32
+PAGE = 500
+
+
+class KubeError(Exception):
+    """The API server refused or did not answer.
+
+    ``status`` is the HTTP status, 0 when there was no answer; ``reason`` is the Status object's reason.
+    """
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(f"{status} {reason}: {message}" if status else f"no answer: {message}")
+        self.status = status
+        self.reason = reason
+        self.message = message
+
+    @property
+    def conflict(self) -> bool:
+        """Somebody wrote the object meanwhile: look again."""
+        return self.status == 409 and self.reason != "AlreadyExists"
+
+    @property
+    def exists(self) -> bool:
+        """What should be created is there."""
+        return self.status == 409 and self.reason == "AlreadyExists"
+
+    @property
+    def absent(self) -> bool:
+        """The object is not there."""
+        return self.status == 404
+
+    @property
+    def passing(self) -> bool:
+        """Asking again later may help."""
+        return self.status in (0, 429, 500, 502, 503, 504)
+
+
+def _may_repeat(error: BaseException) -> bool:
+    return isinstance(error, KubeError) and error.status in (429, 503)
+
+
+class Kube:
+    """A connection to one API server."""
+
+    def __init__(self, api: client.ApiClient) -> None:
+        self._api = api
+
+    @classmethod
+    async def connect(cls, kubeconfig: Path | None = None) -> Kube:
+        """Connect through a kubeconfig file, ``KUBECONFIG``, or from inside a cluster, in this order."""
+        configuration = client.Configuration()
+        configuration.connection_pool_maxsize = CONNECTIONS
+        configuration.retries = None
+        if kubeconfig is not None:
+            await config.load_kube_config(str(kubeconfig), client_configuration=configuration)
+        else:
+            try:
+                config.load_incluster_config(client_configuration=configuration)
+            except config.ConfigException:
+                await config.load_kube_config(client_configuration=configuration)
+        return cls(client.ApiClient(configuration))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._api.close()
+
+    # -- raw --------------------------------------------------------------------------------------
+    @retry(
+        retry=retry_if_exception(_may_repeat),
+        stop=stop_after_attempt(5),
+        wait=wait_random_exponential(multiplier=0.2, max=5),
+        reraise=True,
+    )
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        content_type: str = "application/json",
+    ) -> Json:
+        headers = {"Accept": "application/json", "Content-Type": content_type}
+        try:
+            call = await self._api.param_serialize(
+                method=method,
+                resource_path=path,
+                query_params=list((query or {}).items()),
+                header_params=headers,
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            response = await self._api.call_api(*call, _request_timeout=REQUEST_TIMEOUT)
+            payload = await response.read()
+        except client.ApiException as error:
+            raise _kube_error(error.status or 0, str(error.body or error.reason)) from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise KubeError(0, "NoAnswer", f"{type(error).__name__}: {error}") from None
+        if response.status >= 300:
+            raise _kube_error(response.status, payload.decode(errors="replace"))
+        return cast(Json, json.loads(payload)) if payload else {}
+
+    async def get_path(self, path: str) -> Json:
+        """GET any path."""
+        return await self._request("GET", path)
+
+    async def post_path(self, path: str, body: Json) -> Json:
+        """POST to any path."""
+        return await self._request("POST", path, body=body)
+
+    async def stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[bytes]:
+        """Lines of a streaming GET until the server ends it."""
+        call = await self._api.param_serialize(
+            method="GET",
+            resource_path=path,
+            query_params=list(query.items()),
+            header_params={"Accept": "application/json"},
+            auth_settings=["BearerToken"],
+        )
+        try:
+            response = await self._api.call_api(
+                *call, _request_timeout=aiohttp.ClientTimeout(total=None, sock_connect=10)
+            )
+            async for line in response.response.content:
+                if line.strip():
+                    yield line
+        except client.ApiException as error:
+            raise _kube_error(error.status or 0, str(error.body or error.reason)) from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise KubeError(0, "NoAnswer", f"{type(error).__name__}: {error}") from None
+
+    # -- our kinds --------------------------------------------------------------------------------
+    async def list(
+        self, kind: type[R], *, namespace: str | None = None, labels: str | None = None
+    ) -> tuple[R, ...]:
+        """Every object of the kind, in pages, whole or not at all."""
+        query = {"limit": str(PAGE)} | ({"labelSelector": labels} if labels else {})
+        found: list[R] = []
+        while True:
+            page = await self._request("GET", _path(kind, namespace), query)
+            items = cast(list[Json], page.get("items") or [])
+            found += [kind.model_validate(item) for item in items]
+            more = cast(Json, page.get("metadata") or {}).get("continue")
+            if not more:
+                return tuple(found)
+            query["continue"] = str(more)
+
+    async def get(self, kind: type[R], name: str, namespace: str | None = None) -> R:
+        """One object.
+
+        Raises:
+            KubeError: 404 when it is not there.
+        """
+        return kind.model_validate(await self._request("GET", _path(kind, namespace, name)))
+
+    async def create(self, resource: R) -> R:
+        """Create the object; when it is there already, the one that is there."""
+        path = _path(type(resource), resource.metadata.namespace)
+        try:
+            return type(resource).model_validate(await self._request("POST", path, body=_manifest(resource)))
+        except KubeError as error:
+            if not error.exists:
+                raise
+        return await self.get(type(resource), resource.metadata.name, resource.metadata.namespace)
+
+    async def write_spec(self, resource: R) -> R:
+        """Replace the spec if nobody wrote the object since; fields that are None are removed."""
+        spec = cast(Any, resource).spec
+        body = {
+            "metadata": {"resourceVersion": resource.metadata.resource_version},
+            "spec": spec.model_dump(mode="json", by_alias=True),
+        }
+        return await self._patch(resource, body)
+
+    async def write_status(self, resource: R, status: Model) -> R:
+        """Replace the status if nobody wrote the object since."""
+        body = {
+            "apiVersion": resource.api_version,
+            "kind": resource.DEFINITION.kind,
+            "metadata": _identity(resource),
+            "status": status.model_dump(mode="json", by_alias=True, exclude_none=True),
+        }
+        path = _path(type(resource), resource.metadata.namespace, resource.metadata.name) + "/status"
+        return type(resource).model_validate(await self._request("PUT", path, body=body))
+
+    async def set_finalizer(self, resource: R, *, present: bool) -> R:
+        """Put govpool's finalizer on or take it off, if nobody wrote the object since."""
+        others = [name for name in resource.metadata.finalizers if name != FINALIZER]
+        body = {
+            "metadata": {
+                "resourceVersion": resource.metadata.resource_version,
+                "finalizers": [*others, FINALIZER] if present else others,
+            }
+        }
+        return await self._patch(resource, body)
+
+    async def settle(self, resource: R) -> R:
+        """Label the object as settled."""
+        body = {
+            "metadata": {
+                "resourceVersion": resource.metadata.resource_version,
+                "labels": {SETTLED_LABEL: "true"},
+            }
+        }
+        return await self._patch(resource, body)
+
+    async def merge(self, resource: R, body: Json) -> R:
+        """A JSON merge patch."""
+        return await self._patch(resource, body)
+
+    async def delete(self, resource: Resource) -> None:
+        """Delete the object if it is still the same one; that it is gone is success."""
+        path = _path(type(resource), resource.metadata.namespace, resource.metadata.name)
+        body = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": resource.metadata.uid}}
+        try:
+            await self._request("DELETE", path, body=body)
+        except KubeError as error:
+            if not error.absent:
+                raise
+
+    async def _patch(self, resource: R, body: object) -> R:
+        path = _path(type(resource), resource.metadata.namespace, resource.metadata.name)
+        answer = await self._request("PATCH", path, body=body, content_type=MERGE_PATCH)
+        return type(resource).model_validate(answer)
+
+    # -- core kinds -------------------------------------------------------------------------------
+    async def core_get(self, plural: str, namespace: str, name: str) -> Json | None:
+        """A core object (Secret, ConfigMap), or None when it is not there."""
+        try:
+            return await self._request("GET", f"/api/v1/namespaces/{namespace}/{plural}/{name}")
+        except KubeError as error:
+            if error.absent:
+                return None
+            raise
+
+    async def core_create(self, plural: str, namespace: str, body: Json) -> Json:
+        """Create a core object.
+
+        Raises:
+            KubeError: ``exists`` when it is there.
+        """
+        return await self._request("POST", f"/api/v1/namespaces/{namespace}/{plural}", body=body)
+
+    async def core_replace(self, plural: str, namespace: str, name: str, body: Json) -> Json:
+        """Replace a core object; ``metadata.resourceVersion`` in the body is the version it follows."""
+        return await self._request("PUT", f"/api/v1/namespaces/{namespace}/{plural}/{name}", body=body)
+
+    async def core_delete(self, plural: str, namespace: str, name: str) -> None:
+        """Delete a core object; that it is gone is success."""
+        try:
+            await self._request("DELETE", f"/api/v1/namespaces/{namespace}/{plural}/{name}")
+        except KubeError as error:
+            if not error.absent:
+                raise
+
+    async def ensure_namespace(self, name: str) -> None:
+        """Create the namespace unless it is there."""
+        body: Json = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        try:
+            await self._request("POST", "/api/v1/namespaces", body=body)
+        except KubeError as error:
+            if not error.exists:
+                raise
+
+
+def _path(kind: type[Resource], namespace: str | None = None, name: str | None = None) -> str:
+    definition = kind.DEFINITION
+    parts = ["", "apis", GROUP, VERSION]
+    if definition.scope is Scope.NAMESPACED and namespace:
+        parts += ["namespaces", namespace]
+    parts.append(definition.plural)
+    if name is not None:
+        parts.append(name)
+    return "/".join(parts)
+
+
+def _identity(resource: Resource) -> Json:
+    meta = resource.metadata
+    identity: Json = {"name": meta.name, "uid": meta.uid, "resourceVersion": meta.resource_version}
+    return identity | ({"namespace": meta.namespace} if meta.namespace else {})
+
+
+def _manifest(resource: Resource) -> Json:
+    document = cast(Json, resource.model_dump(mode="json", by_alias=True, exclude_none=True))
+    document["kind"] = resource.DEFINITION.kind
+    metadata = cast(Json, document["metadata"])
+    document["metadata"] = {key: value for key, value in metadata.items() if value not in ("", 0, [], {})}
+    document.pop("status", None)
+    return document
+
+
+def _kube_error(status: int, body: str) -> KubeError:
+    try:
+        document = json.loads(body)
+        return KubeError(status, str(document.get("reason", "")), str(document.get("message", body)))
+    except (ValueError, AttributeError):
+        return KubeError(status, "", body[:500])

@@ -1,0 +1,108 @@
+"""The work queue: one running reconcile per key, coalesced; back-off with jitter; one heap of due times."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import random
+from collections import deque
+from datetime import datetime, timedelta
+
+from govpool.effects.clock import Clock
+from govpool.effects.store import Key
+
+FIRST_BACKOFF = 0.5
+LONGEST_BACKOFF = 60.0
+NAP = 30.0
+"""Longest sleep on the heap, so that a machine that was suspended catches up."""
+
+
+class WorkQueue:
+    """Keys to be reconciled, now or at a time of the injected clock."""
+
+    def __init__(self, clock: Clock, *, seed: int | None = None) -> None:
+        self._clock = clock
+        self._ready: deque[Key] = deque()
+        self._queued: set[Key] = set()
+        self._running: set[Key] = set()
+        self._again: set[Key] = set()
+        self._due: list[tuple[datetime, Key]] = []
+        self._due_of: dict[Key, datetime] = {}
+        self._failures: dict[Key, int] = {}
+        self._wake = asyncio.Event()
+        self._moved = asyncio.Event()
+        self._random = random.Random(seed)  # noqa: S311 - jitter, not a secret
+        clock.on_move(self._moved.set)
+
+    def add(self, key: Key) -> None:
+        """Reconcile the key as soon as may be; once, however often it is asked for."""
+        if key in self._running:
+            self._again.add(key)
+        elif key not in self._queued:
+            self._queued.add(key)
+            self._ready.append(key)
+            self._wake.set()
+
+    def add_at(self, key: Key, due: datetime) -> None:
+        """Reconcile the key at a time; the earlier of two times stands until it has come."""
+        known = self._due_of.get(key)
+        if known is not None and known <= due:
+            return
+        self._due_of[key] = due
+        heapq.heappush(self._due, (due, key))
+        self._moved.set()
+
+    def retry(self, key: Key) -> float:
+        """Reconcile the key again after a back-off that doubles with each failure; the delay in seconds."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        delay = min(FIRST_BACKOFF * float(1 << min(failures, 16)), LONGEST_BACKOFF) * self._random.uniform(0.5, 1.0)
+        self.add_at(key, self._clock.now() + timedelta(seconds=delay))
+        return delay
+
+    def succeeded(self, key: Key) -> None:
+        """Forget the key's failures."""
+        self._failures.pop(key, None)
+
+    async def take(self) -> Key:
+        """The next key; it counts as running until :meth:`done`."""
+        while not self._ready:
+            self._wake.clear()
+            await self._wake.wait()
+        key = self._ready.popleft()
+        self._queued.discard(key)
+        self._running.add(key)
+        return key
+
+    def done(self, key: Key) -> None:
+        """The reconcile of the key ended; if it was asked for meanwhile, it runs again."""
+        self._running.discard(key)
+        if key in self._again:
+            self._again.discard(key)
+            self.add(key)
+
+    @property
+    def depth(self) -> int:
+        """Keys that wait to be taken."""
+        return len(self._ready)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing runs; due times do not count."""
+        return not self._ready and not self._running
+
+    async def run_heap(self) -> None:
+        """Move keys whose time has come to the queue, for ever."""
+        while True:
+            now = self._clock.now()
+            while self._due and self._due[0][0] <= now:
+                due, key = heapq.heappop(self._due)
+                if self._due_of.get(key) == due:
+                    del self._due_of[key]
+                    self.add(key)
+            self._moved.clear()
+            wait = min((self._due[0][0] - now).total_seconds(), NAP) if self._due else NAP
+            try:
+                await asyncio.wait_for(self._moved.wait(), max(wait, 0.001))
+            except TimeoutError:
+                continue

@@ -1,4 +1,5 @@
-"""The security baseline (安全基线) as run: reads the controls, and reads the module's answers out of a run."""
+"""The security baseline (安全基线) as run: reads the controls, and reads the module's answers out of a
+run."""
 
 from __future__ import annotations
 

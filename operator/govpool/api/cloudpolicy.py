@@ -239,7 +239,9 @@ class BaselineRule(Model):
     """Percentage of applicable controls that must pass."""
     waivable: Annotated[list[ShortText], Field(max_length=64)] = []
     """Controls that may fail without closing the gate."""
-    parameters: dict[str, Annotated[str, StringConstraints(max_length=256)]] = {}
+    parameters: Annotated[
+        dict[str, Annotated[str, StringConstraints(max_length=256)]], Field(max_length=64)
+    ] = {}
     """Numbers that differ from the playbook's defaults, by the control's variable."""
     article: Article
     """Where it says so."""

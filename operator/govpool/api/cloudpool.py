@@ -60,7 +60,9 @@ class Connection(Model):
     """Entry of ``clouds.yaml``."""
     secret_ref: SecretReference | None = None
     """Secret with the credentials; its keys are the provider's business."""
-    settings: dict[str, Annotated[str, StringConstraints(max_length=1024)]] = {}
+    settings: Annotated[
+        dict[str, Annotated[str, StringConstraints(max_length=1024)]], Field(max_length=64)
+    ] = {}
     """The provider's own settings. Never a secret."""
 
 

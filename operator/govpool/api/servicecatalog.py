@@ -104,7 +104,7 @@ class ServiceCatalogSpec(Model):
     """First day on which it is in force."""
     effective_until: Day | None = None
     """Last day on which it is in force."""
-    items: Annotated[list[CatalogItem], Field(min_length=1, max_length=256)]
+    items: Annotated[list[CatalogItem], Field(min_length=1, max_length=200)]
     """The items; names are unique."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (

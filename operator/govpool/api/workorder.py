@@ -156,7 +156,7 @@ class ServerResult(Model):
     """Whether it succeeded."""
     message: Text = ""
     """What happened, for people."""
-    facts: dict[str, Annotated[str, StringConstraints(max_length=1024)]] = {}
+    facts: Annotated[dict[str, Annotated[str, StringConstraints(max_length=1024)]], Field(max_length=64)] = {}
     """What later steps need: the report's name, the snapshot's id ..."""
 
 

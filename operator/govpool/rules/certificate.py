@@ -196,8 +196,8 @@ def _judge_chain(links: Sequence[_Link], verify: Verify, *, whole: bool) -> list
             Fault(FaultKind.INCOMPLETE, f"{lack.path}: {lack.why} ({lack.source})")
             for lack in missing(certificate)
         )
-        rivals = {*at[certificate.sequence], *after[certificate.previous_hash], *numbered[certificate.number]}
-        faults += _forks(link, rivals - {link})
+        rivals = (*at[certificate.sequence], *after[certificate.previous_hash], *numbered[certificate.number])
+        faults += _forks(link, {rival.hash: rival for rival in rivals if rival.hash != link.hash}.values())
         notes: list[str] = []
         if certificate.sequence == first:
             faults += _judge_first(certificate, whole=whole, notes=notes)

@@ -1,0 +1,558 @@
+"""Creating, updating and deleting objects: the order of checks follows the API server's generic registry."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from . import metadata
+from .admission import Attempt, Policies
+from .apply import Application, Fields, Writer, track_update
+from .authn import User
+from .cel import rule_errors
+from .clock import Clock
+from .errors import (
+    FieldError,
+    already_exists,
+    bad_request,
+    conflict,
+    forbidden,
+    invalid,
+    invalid_value,
+    not_found,
+)
+from .kinds import OBJECT_META, event_from_core, event_to_core
+from .objects import Key, Obj, encode, meta
+from .resources import Registry, Resource
+from .storage import Store, Stored
+from .strategies import DEFAULT, STRATEGIES
+
+_BLOCKING = frozenset(
+    {"FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid"}
+)
+_UNCHECKED = (
+    "some validation rules were not checked because the object was invalid; correct the existing errors to complete"
+    " validation"
+)
+_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+_SYSTEM_FIELDS = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds",
+                  "selfLink", "resourceVersion")  # fmt: skip
+FOREGROUND = "foregroundDeletion"
+ORPHAN = "orphan"
+CRD_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
+DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
+SYSTEM = User("system:govpool-control-plane", "", ("system:masters",))
+Transform = Callable[[Obj], Obj]
+
+
+@dataclass
+class Call:
+    """One write request, apart from its body."""
+
+    user: User
+    resource: Resource
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+    manager: str = "unknown"
+    dry_run: bool = False
+    validation: str = "Warn"
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def key(self) -> Key:
+        """Return where the object lives."""
+        return Key(self.resource.storage_key, self.namespace, self.name)
+
+
+@dataclass(frozen=True)
+class DeleteOptions:
+    """metav1.DeleteOptions as far as it is heeded."""
+
+    propagation: str = ""
+    uid: str = ""
+    resource_version: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An answer: the HTTP code and the object as stored bytes or, for a dry run, as it would have been."""
+
+    code: int
+    data: bytes
+    obj: Obj | None = None
+
+
+def present(stored: Stored, resource: Resource) -> bytes:
+    """Return an object's bytes in the version of `resource`."""
+    return encode(present_obj(stored, resource)) if resource.converts else stored.data
+
+
+def present_obj(stored: Stored, resource: Resource) -> Obj:
+    """Return a fresh copy of an object in the version of `resource`."""
+    return convert(stored.load(), resource)
+
+
+def convert(obj: Obj, resource: Resource) -> Obj:
+    """Convert a stored object to the version of `resource`."""
+    if resource.converts:
+        if resource.storage_key == "events":
+            return event_from_core(obj)
+        obj["apiVersion"] = resource.api_version
+    return obj
+
+
+def _to_storage(obj: Obj, resource: Resource) -> Obj:
+    if resource.converts:
+        if resource.storage_key == "events":
+            return event_to_core(obj)
+        return obj | {"apiVersion": f"{resource.group}/{resource.storage_version}"}
+    return obj
+
+
+class Writes:
+    """All ways to change what is stored."""
+
+    def __init__(self, store: Store, registry: Registry, clock: Clock, policies: Policies) -> None:
+        self._store = store
+        self._registry = registry
+        self._clock = clock
+        self._policies = policies
+        self._fields: dict[int, tuple[Resource, Fields]] = {}
+
+    # --- create --------------------------------------------------------------------------------
+
+    async def create(self, call: Call, obj: Obj) -> Outcome:
+        """Create an object; raises ApiError. Returns once it is on disk."""
+        resource = call.resource
+        self._check_type(call, obj)
+        metadata_ = meta(obj)
+        self._fit_namespace(call, metadata_)
+        if metadata_.get("resourceVersion"):
+            raise bad_request("resourceVersion should not be set on objects to be created")
+        if call.name and metadata_.get("name", call.name) != call.name:
+            raise bad_request(_name_mismatch(metadata_.get("name"), call.name))
+        self._decode(call, obj)
+        metadata_ = meta(obj)
+        generated = bool(metadata_.get("generateName")) and not metadata_.get("name")
+        if generated:
+            metadata_["name"] = self._generate(call, metadata_["generateName"])
+        call = replace(call, name=metadata_.get("name") or call.name)
+        self._require_namespace(call)
+        if self._store.head(call.key):
+            raise already_exists(resource.plural, resource.group, call.name)
+        for name in (
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "selfLink",
+            "generation",
+            "managedFields",
+        ):
+            metadata_.pop(name, None)
+        metadata_ |= {"uid": str(uuid.uuid4()), "creationTimestamp": self._clock.timestamp()}
+        if resource.has_generation:
+            metadata_["generation"] = 1
+        if resource.status:
+            obj.pop("status", None)
+        self._strategy_prepare(call, obj, None)
+        self._validate(call, obj, None)
+        self._admit(call, "CREATE", obj, None)
+        track_update(None, obj, self._writer(call, "Update"), self.fields(resource), self._clock.timestamp())
+        return await self._commit(call, obj, 201)
+
+    async def apply_new(self, call: Call, application: Application) -> Outcome:
+        """Create an object by server-side apply."""
+        obj = application.config
+        owned = self._application(application, call)
+        self._check_type(call, obj)
+        self._fit_namespace(call, meta(obj))
+        if meta(obj).get("name", call.name) != call.name:
+            raise bad_request(_name_mismatch(meta(obj).get("name"), call.name))
+        if meta(obj).get("uid"):
+            raise conflict(call.resource.plural, call.resource.group, call.name, "uid mismatch: the provided object"
+                           f" specified uid {meta(obj)['uid']}, and no existing object was found")  # fmt: skip
+        meta(obj)["name"] = call.name
+        outcome_fields = owned.onto({"metadata": {}}, self.fields(call.resource))["metadata"].get(
+            "managedFields"
+        )
+        return await self._create_applied(call, obj, outcome_fields)
+
+    async def _create_applied(self, call: Call, obj: Obj, managed: object) -> Outcome:
+        resource = call.resource
+        meta(obj).pop("resourceVersion", None)
+        self._decode(call, obj)
+        self._require_namespace(call)
+        metadata_ = meta(obj)
+        for name in (
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "selfLink",
+            "generation",
+            "managedFields",
+        ):
+            metadata_.pop(name, None)
+        metadata_ |= {"uid": str(uuid.uuid4()), "creationTimestamp": self._clock.timestamp()}
+        if resource.has_generation:
+            metadata_["generation"] = 1
+        if resource.status:
+            obj.pop("status", None)
+        self._strategy_prepare(call, obj, None)
+        self._validate(call, obj, None)
+        self._admit(call, "CREATE", obj, None)
+        if managed:
+            metadata_["managedFields"] = managed
+        return await self._commit(call, obj, 201)
+
+    def _generate(self, call: Call, prefix: str) -> str:
+        """Make a free name; the suffix is as long and as readable as upstream's."""
+        for _ in range(8):
+            name = prefix[:58] + "".join(secrets.choice(_ALPHABET) for _ in range(5))
+            if not self._store.head(Key(call.resource.storage_key, call.namespace, name)):
+                return name
+        raise already_exists(call.resource.plural, call.resource.group, prefix)
+
+    # --- update --------------------------------------------------------------------------------
+
+    async def update(self, call: Call, transform: Transform, *, put: bool = False) -> Outcome:
+        """Change an existing object; `transform` gets a copy of what is there. Raises ApiError."""
+        resource, head = call.resource, self._store.head(call.key)
+        if head is None:
+            raise not_found(resource.plural, resource.group, call.name)
+        old, new = present_obj(head, resource), transform(present_obj(head, resource))
+        applied = new.pop("@applied", False) is True
+        self._check_type(call, new)
+        self._fit_namespace(call, meta(new))
+        if put and meta(new).get("name") != call.name:
+            raise bad_request(_name_mismatch(meta(new).get("name"), call.name))
+        self._check_version(call, old, new, put=put)
+        self._decode(call, new)
+        self._split(call, old, new)
+        self._strategy_prepare(call, new, old)
+        self._bump(call, old, new)
+        self._validate(call, new, old)
+        self._admit(call, "UPDATE", new, old)
+        if not applied:
+            writer = self._writer(call, "Update")
+            track_update(old, new, writer, self.fields(resource), self._clock.timestamp())
+        if _same(new, old):
+            return Outcome(200, present(head, resource), old)
+        if "deletionTimestamp" in new["metadata"] and not new["metadata"].get("finalizers"):
+            return await self._finish(call, new)
+        return await self._commit(call, new, 200)
+
+    async def apply(self, call: Call, application: Application) -> Outcome:
+        """Server-side apply onto an existing object or, where there is none, a new one."""
+        if self._store.head(call.key) is None:
+            if call.subresource:
+                raise not_found(call.resource.plural, call.resource.group, call.name)
+            return await self.apply_new(call, application)
+        prepared = self._application(application, call)
+
+        def onto(live: Obj) -> Obj:
+            wanted = meta(prepared.config).get("resourceVersion")
+            if wanted and wanted != live["metadata"]["resourceVersion"]:
+                raise conflict(call.resource.plural, call.resource.group, call.name)
+            self._check_type(call, prepared.config)
+            return prepared.onto(live, self.fields(call.resource)) | {"@applied": True}
+
+        return await self.update(call, onto)
+
+    def _application(self, application: Application, call: Call) -> Application:
+        if meta(application.config).get("managedFields"):
+            raise bad_request("metadata.managedFields must be nil")
+        return replace(application, writer=self._writer(call, "Apply"), now=self._clock.timestamp())
+
+    def _check_version(self, call: Call, old: Obj, new: Obj, *, put: bool) -> None:
+        resource, wanted = call.resource, meta(new).get("resourceVersion")
+        if put and not wanted and resource.custom:
+            error = invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
+            raise invalid(resource.kind, resource.group, call.name, [error])
+        uid = meta(new).get("uid")
+        if uid and uid != old["metadata"]["uid"]:
+            raise conflict(
+                resource.plural, resource.group, call.name, _uid_mismatch(uid, old["metadata"]["uid"])
+            )
+        if wanted and wanted != old["metadata"]["resourceVersion"]:
+            raise conflict(resource.plural, resource.group, call.name)
+
+    def _split(self, call: Call, old: Obj, new: Obj) -> None:
+        """Keep the server's own fields, and the half that this request does not write."""
+        if call.subresource == "status":
+            status, managed = new.get("status"), new["metadata"].get("managedFields")
+            new.clear()
+            new.update(json.loads(json.dumps(old)))
+            if status is None:
+                new.pop("status", None)
+            else:
+                new["status"] = status
+            new["metadata"].pop("managedFields", None)
+            if managed is not None:
+                new["metadata"]["managedFields"] = managed
+        elif call.resource.status:
+            new.pop("status", None)
+            if "status" in old:
+                new["status"] = json.loads(json.dumps(old["status"]))
+        for name in _SYSTEM_FIELDS:
+            new["metadata"].pop(name, None)
+            if name in old["metadata"]:
+                new["metadata"][name] = old["metadata"][name]
+        new["metadata"] = {k: v for k, v in new["metadata"].items() if v not in ({}, [])}
+
+    def _bump(self, call: Call, old: Obj, new: Obj) -> None:
+        """Count a change of the desired state in metadata.generation."""
+        resource = call.resource
+        if not resource.has_generation or call.subresource == "status":
+            return
+        ignored = {"metadata", "status"} if resource.status else {"metadata"}
+        before = {k: v for k, v in old.items() if k not in ignored}
+        if {k: v for k, v in new.items() if k not in ignored} != before:
+            new["metadata"]["generation"] = int(old["metadata"].get("generation", 0)) + 1
+
+    # --- delete --------------------------------------------------------------------------------
+
+    async def delete(self, call: Call, options: DeleteOptions) -> Outcome:
+        """Delete an object, or mark it when finalizers or dependents must be dealt with first."""
+        resource, head = call.resource, self._store.head(call.key)
+        if head is None:
+            raise not_found(resource.plural, resource.group, call.name)
+        self._check_preconditions(call, head, options)
+        old = present_obj(head, resource)
+        self._admit(call, "DELETE", None, old)
+        new = present_obj(head, resource)
+        finalizers = self._delete_finalizers(call, new, options)
+        held = resource.storage_key == "namespaces"
+        if not finalizers and not held:
+            if call.dry_run:
+                return Outcome(200, encode(_deleted(call, head)))
+            _, done = self._store.remove(call.key)
+            await done
+            return Outcome(200, encode(_deleted(call, head)))
+        new["metadata"]["finalizers"] = finalizers
+        if not finalizers:
+            new["metadata"].pop("finalizers")
+        self._mark(call, new)
+        if _same(new, old):
+            return Outcome(200, present(head, resource), old)
+        return await self._commit(call, new, 200)
+
+    def _mark(self, call: Call, new: Obj) -> None:
+        if "deletionTimestamp" in new["metadata"]:
+            return
+        new["metadata"] |= {"deletionTimestamp": self._clock.timestamp(), "deletionGracePeriodSeconds": 0}
+        if "generation" in new["metadata"]:
+            new["metadata"]["generation"] += 1
+        if call.resource.storage_key == "namespaces":
+            new.setdefault("status", {})["phase"] = "Terminating"
+
+    @staticmethod
+    def _delete_finalizers(call: Call, obj: Obj, options: DeleteOptions) -> list[str]:
+        found = [f for f in obj["metadata"].get("finalizers") or () if f not in (FOREGROUND, ORPHAN)]
+        kept = [f for f in obj["metadata"].get("finalizers") or () if f in (FOREGROUND, ORPHAN)]
+        if options.propagation:
+            kept = {"Foreground": [FOREGROUND], "Orphan": [ORPHAN]}.get(options.propagation, [])
+        if call.resource.storage_key == DEFINITIONS and CRD_FINALIZER not in found:
+            found.append(CRD_FINALIZER)
+        return found + kept
+
+    def _check_preconditions(self, call: Call, head: Stored, options: DeleteOptions) -> None:
+        resource = call.resource
+        if options.uid and options.uid != head.uid:
+            raise conflict(resource.plural, resource.group, call.name, _uid_mismatch(options.uid, head.uid))
+        if options.resource_version and options.resource_version != str(head.rv):
+            why = (
+                f"Precondition failed: ResourceVersion in precondition: {options.resource_version},"
+                f" ResourceVersion in object meta: {head.rv}"
+            )
+            raise conflict(resource.plural, resource.group, call.name, why)
+
+    async def _finish(self, call: Call, new: Obj) -> Outcome:
+        """The last finalizer is gone: the object goes with it."""
+        if call.dry_run:
+            return Outcome(200, encode(new), new)
+        if call.resource.storage_key == "namespaces":
+            return await self._commit(call, new, 200)
+        _, done = self._store.remove(call.key)
+        await done
+        return Outcome(200, encode(new), new)
+
+    # --- steps ---------------------------------------------------------------------------------
+
+    def fields(self, resource: Resource) -> Fields:
+        """Return what field ownership needs to know of a resource."""
+        found = self._fields.get(id(resource))
+        if found is None or found[0] is not resource:
+            properties = (resource.schema_node.get("properties") or {}) | {"metadata": OBJECT_META}
+            node = resource.schema_node | {"properties": properties}
+            found = self._fields[id(resource)] = (resource, Fields(node, resource.status))
+        return found[1]
+
+    @staticmethod
+    def _writer(call: Call, operation: str) -> Writer:
+        return Writer(call.manager, operation, call.resource.api_version, call.subresource)
+
+    @staticmethod
+    def _check_type(call: Call, obj: Obj) -> None:
+        resource = call.resource
+        for name in ("kind", "apiVersion"):
+            if not obj.get(name):
+                title = "Kind" if name == "kind" else name
+                raise bad_request(f"Object '{title}' is missing in '{_excerpt(obj)}'")
+        if obj["apiVersion"] != resource.api_version:
+            raise bad_request(
+                f"the API version in the data ({obj['apiVersion']}) does not match the expected API version"
+                f" ({resource.api_version})"
+            )
+        if obj["kind"] != resource.kind:
+            raise bad_request(
+                f'{obj["kind"]} in version "{resource.version}" cannot be handled as a {resource.kind}: no kind'
+                f' "{obj["kind"]}" is registered for version "{resource.api_version}"'
+            )
+
+    @staticmethod
+    def _fit_namespace(call: Call, found: Obj) -> None:
+        given = found.get("namespace") or ""
+        if not call.resource.namespaced:
+            found.pop("namespace", None)
+        elif given and given != call.namespace:
+            raise bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request"
+            )
+        else:
+            found["namespace"] = call.namespace
+
+    def _require_namespace(self, call: Call) -> None:
+        """An object may only be made in a namespace that exists and stays."""
+        if not call.resource.namespaced:
+            return
+        namespace = self._store.head(Key("namespaces", "", call.namespace))
+        if namespace is None:
+            raise not_found("namespaces", "", call.namespace)
+        if namespace.deleting:
+            why = f"unable to create new content in namespace {call.namespace} because it is being terminated"
+            cause = {
+                "reason": "NamespaceTerminating",
+                "message": f"namespace {call.namespace} is being terminated",
+                "field": "metadata.namespace",
+            }
+            raise forbidden(call.resource.plural, call.resource.group, call.name, why, [cause])
+
+    def _decode(self, call: Call, obj: Obj) -> None:
+        """Drop unknown fields, saying so as the request asked for, and fill in defaults."""
+        resource = call.resource
+        unknown = resource.schema.prune(obj)
+        unknown += metadata.decode(obj, resource.kind, resource.version)
+        if resource.storage_key == DEFINITIONS:
+            from .crd import prepare
+
+            unknown += prepare(obj)
+        self._report(call, [f'unknown field "{path}"' for path in unknown])
+        resource.schema.default(obj)
+
+    @staticmethod
+    def _report(call: Call, problems: list[str]) -> None:
+        if not problems or call.validation == "Ignore":
+            return
+        if call.validation == "Strict":
+            resource = call.resource
+            raise bad_request(
+                f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: strict'
+                f" decoding error: {', '.join(problems)}"
+            )
+        call.warnings.extend(problems)
+
+    def _strategy_prepare(self, call: Call, obj: Obj, old: Obj | None) -> None:
+        strategy = STRATEGIES.get(call.resource.storage_key, DEFAULT)
+        if call.subresource != "status":
+            strategy.prepare(obj, old, self._clock.timestamp(), self._registry)
+
+    def _validate(self, call: Call, obj: Obj, old: Obj | None) -> None:
+        resource = call.resource
+        errors = metadata.errors(resource, obj)
+        if old is not None:
+            errors += metadata.update_errors(old, obj)
+        errors += self._schema_errors(resource, obj, old)
+        if any(e.reason in _BLOCKING for e in errors):
+            if resource.rules:
+                errors.append(FieldError("<nil>", "Invalid value", _UNCHECKED, None, show_value=False))
+                errors[-1] = FieldError("<nil>", "Invalid value", f"null: {_UNCHECKED}")
+        else:
+            errors += rule_errors(resource.rules, obj, old)
+        if call.subresource != "status":
+            errors += STRATEGIES.get(resource.storage_key, DEFAULT).check(obj, old)
+        if errors:
+            raise invalid(resource.kind, resource.group, obj["metadata"].get("name", ""), errors)
+
+    @staticmethod
+    def _schema_errors(resource: Resource, obj: Obj, old: Obj | None) -> list[FieldError]:
+        """Validate; on an update what was already wrong and stays as it is does not count (ratcheting)."""
+        errors = resource.schema.errors(obj)
+        if errors and old is not None:
+            known = {str(e) for e in resource.schema.errors(old)}
+            errors = [e for e in errors if str(e) not in known]
+        return errors
+
+    def _admit(self, call: Call, operation: str, obj: Obj | None, old: Obj | None) -> None:
+        if call.user is SYSTEM:
+            return
+        attempt = Attempt(call.user, call.resource, operation, call.namespace, call.name, call.subresource, obj, old,
+                          call.dry_run)  # fmt: skip
+        call.warnings.extend(self._policies.check(attempt))
+
+    async def _commit(self, call: Call, obj: Obj, code: int) -> Outcome:
+        if call.dry_run:
+            return Outcome(code, encode(obj), obj)
+        saved = _to_storage(obj, call.resource)
+        stored, done = self._store.put(call.key, saved)
+        await done
+        obj["metadata"]["resourceVersion"] = str(stored.rv)
+        return Outcome(code, present(stored, call.resource), obj)
+
+    async def system_write(self, key: Key, change: Callable[[Obj], bool]) -> None:
+        """Change an object on the control plane's own account; `change` says whether it changed anything."""
+        head = self._store.head(key)
+        if head is None:
+            return
+        obj = head.load()
+        if not change(obj):
+            return
+        gone = "deletionTimestamp" in obj["metadata"] and not obj["metadata"].get("finalizers")
+        if gone and key.storage != "namespaces":
+            _, done = self._store.remove(key)
+        else:
+            _, done = self._store.put(key, obj)
+        await done
+
+    async def system_remove(self, key: Key) -> None:
+        """Remove an object at once, if it is still there."""
+        if self._store.head(key):
+            _, done = self._store.remove(key)
+            await done
+
+
+def _name_mismatch(given: object, wanted: str) -> str:
+    return f"the name of the object ({given or ''}) does not match the name on the URL ({wanted})"
+
+
+def _uid_mismatch(wanted: str, there: str) -> str:
+    return f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {there}"
+
+
+def _excerpt(obj: Obj) -> str:
+    text = encode(obj).decode()
+    return text if len(text) <= 256 else text[:256] + "..."
+
+
+def _same(a: Obj, b: Obj) -> bool:
+    """Compare as JSON: to Python True equals 1, to JSON it does not."""
+    return a == b and json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
+
+
+def _deleted(call: Call, head: Stored) -> Obj:
+    resource = call.resource
+    details: Obj = {"name": call.name, "kind": resource.plural, "uid": head.uid}
+    if resource.group:
+        details["group"] = resource.group
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}

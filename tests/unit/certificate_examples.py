@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from govpool.api.wipecertificate import GENESIS, WipeCertificateSpec
 from govpool.effects.signing import sign
 from govpool.rules.certificate import certificate_hash
-from govpool.rules.wipe_plan import detection_odds
+from govpool.rules.wipe_plan import detection_odds, sample_blocks
 
 BASE = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 GIB = 1 << 30
@@ -144,7 +144,7 @@ def document() -> dict:
 def sampled(size: int) -> dict:
     """A verification by a sample of 10 %, in place of a full one."""
     block, share = 65536, 0.1
-    blocks = -(-(size // block) // 10)
+    blocks = sample_blocks(size, share, block)
     return {
         "method": "Sampled",
         "share": share,

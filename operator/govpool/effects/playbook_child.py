@@ -237,7 +237,11 @@ class _Run:
     @staticmethod
     def _host(target: TargetJob, place: Path, key: Path) -> Json:
         if target["connection"] == "local":
-            return {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+            return {
+                "ansible_connection": "local",
+                "ansible_python_interpreter": sys.executable,
+                "ansible_remote_tmp": str(place / "tmp"),
+            }
         _write(key, target["private_key"].rstrip("\n") + "\n")  # OpenSSH wants the last newline
         return {
             "ansible_host": target["host"],

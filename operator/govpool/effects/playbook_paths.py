@@ -156,6 +156,32 @@ def try_lock(paths: RunPaths) -> Iterator[bool]:
         yield True
 
 
+@contextlib.contextmanager
+def scratch(purpose: str) -> Iterator[Path]:
+    """Make a directory for secrets, locked while it is used and removed after; see :func:`sweep_scratch`."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=runtime_root()))
+    with _opened(os.open(folder, os.O_RDONLY | os.O_DIRECTORY)) as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder)
+
+
+def sweep_scratch() -> tuple[str, ...]:
+    """Remove the scratch directories whose users were killed; return their names."""
+    swept: list[str] = []
+    for folder in runtime_root().glob("*-*"):
+        with _opened(os.open(folder, os.O_RDONLY | os.O_DIRECTORY)) as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            shutil.rmtree(folder)
+            swept.append(folder.name)
+    return tuple(swept)
+
+
 def reclaim(paths: RunPaths) -> bool:
     """Kill what a dead run left running and remove its secrets; tell whether there was anything.
 

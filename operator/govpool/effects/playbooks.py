@@ -36,7 +36,7 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from govpool.effects.playbook_paths import RunPaths, playbooks_dir, reclaim, try_lock
+from govpool.effects.playbook_paths import RunPaths, playbooks_dir, reclaim, sweep_scratch, try_lock
 
 _KILL_GRACE_SECONDS = 5.0
 _LINE_LIMIT = 64 * 1024 * 1024
@@ -210,9 +210,9 @@ async def run_playbook(
 def sweep_stale(state_dir: Path) -> tuple[str, ...]:
     """Kill and remove what killed runs of this state directory left; runs that are alive are left alone.
 
-    Call it when the operator starts. Returns the digests of the run keys that were cleaned.
+    Call it when the operator starts. Returns the names of what was removed.
     """
-    swept: list[str] = []
+    swept = list(sweep_scratch())
     for paths in RunPaths.known(state_dir):
         with try_lock(paths) as held:
             if held and reclaim(paths):

@@ -217,7 +217,7 @@ def _message(gate: Gate, controls: Sequence[ControlOutcome], tolerance: Toleranc
             return f"not met, and allowed by the policy: {named}" if failing else ""
         case Gate.NOT_MET:
             return (
-                f"{len(failing)} controls are not met ({named}), the policy asks for {tolerance.min_score} %: "
+                f"{len(failing)} controls are not met ({named}); the policy wants {tolerance.min_score} %: "
                 "mend what the report says to each, or have the policy waive them, and run the baseline again"
             )
         case Gate.NOT_CHECKED:

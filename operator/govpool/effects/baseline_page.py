@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from govpool.api.baselinereport import ControlResult
 from govpool.rules.baseline import BaselineOutcome, ControlOutcome
 
-_SECTIONS = {
+SECTIONS = {
     "8.1.4.1": ("Identification and authentication", "身份鉴别"),
     "8.1.4.2": ("Access control", "访问控制"),
     "8.1.4.3": ("Security audit", "安全审计"),
@@ -78,7 +78,7 @@ def sections(controls: Sequence[ControlOutcome]) -> list[Section]:
 
     groups = groupby(sorted(controls, key=place), lambda control: section_clause(control.definition.clause))
     return [
-        Section(clause, *_SECTIONS.get(clause, ("Other", "其他")), tuple(members))
+        Section(clause, *SECTIONS.get(clause, ("Other", "其他")), tuple(members))
         for clause, members in groups
     ]
 

@@ -156,10 +156,9 @@ async def prove_locked_out(target: Target, *, timeout: float = 20.0) -> LockoutP
     Raises:
         OSError: setpriv(1) is not installed, or no temporary file could be written.
     """
+    line = known_hosts_line(target.host, target.port, target.host_public_key)
     with scratch("lockout") as folder:
-    """Try to log in as the operator did, by its key and by password; report what the machine said.
-            known_hosts_line(target.host, target.port, target.host_public_key)
-        )
+        _owned(folder / "known_hosts", line, 0o600)
         _owned(folder / "key", target.private_key.rstrip("\n") + "\n", 0o600)
         _owned(folder / "ask", f"#!/bin/sh\necho {secrets.token_hex(16)}\n", 0o700)
         attempts = (

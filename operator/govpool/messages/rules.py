@@ -107,16 +107,26 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         " migrate, and give the old one back.",
         "服务器组 {server} 使用镜像 {image}，更换镜像将破坏现有系统。请申请新的服务器组，迁移后退回原组。",
     ),
+    "rules.admission.network-change": (
+        "The system's servers are on {network}: they can't be moved to another network. Apply for the system"
+        " anew there, migrate, and deregister this one.",
+        "该系统服务器接入 {network}，不能直接变更接入网络。请另行申请，迁移后注销本申请。",
+    ),
     "rules.admission.disk-shrink": (
-        "Servers {server}: disk {disk} can't shrink from {before} to {after} GiB. Ask for a new, smaller disk"
-        " and give the old one back.",
+        "Servers {server}: disk {disk} can't shrink from {before} to {after} GiB. Ask for a new group of"
+        " servers, migrate, and give the old one back.",
         "服务器组 {server}：磁盘 {disk} 不能由 {before} GiB 缩小至 {after} GiB。"
-        "请申请新的小容量磁盘后退回原磁盘。",
+        "请申请新的服务器组，迁移后退回原组。",
+    ),
+    "rules.admission.disk-removal": (
+        "Servers {server}: disk {disk} holds data and stays as long as its server. Ask for a new group of"
+        " servers without it, migrate, and give the old one back.",
+        "服务器组 {server}：磁盘 {disk} 存有数据，不能单独退回。请申请新的服务器组，迁移后退回原组。",
     ),
     "rules.admission.volume-class-change": (
-        "Servers {server}: disk {disk} can't change its volume class. Ask for a new disk and give the old one"
-        " back.",
-        "服务器组 {server}：磁盘 {disk} 不能变更存储类型。请申请新磁盘后退回原磁盘。",
+        "Servers {server}: disk {disk} can't change its volume class. Ask for a new group of servers,"
+        " migrate, and give the old one back.",
+        "服务器组 {server}：磁盘 {disk} 不能变更存储类型。请申请新的服务器组，迁移后退回原组。",
     ),
     "rules.admission.no-emergency": (
         "The policy knows no emergency issuing: apply the ordinary way.",

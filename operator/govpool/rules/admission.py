@@ -58,7 +58,7 @@ class Application:
         return WorkCalendar.of(self.rules).local_day(self.now)
 
 
-def admit(  # noqa: PLR0913 - all that admission may look at, by name
+def admit(
     request: CloudResourceRequest,
     application: ApplicationType,
     *,

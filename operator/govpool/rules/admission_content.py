@@ -27,6 +27,9 @@ def check(
     yield from _items(content, policy, catalog)
     yield from _names(content, pool)
     if approved is not None:
+        if content.system.network is not approved.system.network:
+            text = message("rules.admission.network-change", network=approved.system.network)
+            yield Refusal("NetworkChange", text, clause(policy, policy.change.article))
         held = {server.name: server for server in approved.servers}
         for server in content.servers:
             if server.name in held:
@@ -92,12 +95,18 @@ def _listed(mappings: list[Mapping]) -> str:
 def _same_group(
     held: Server, wanted: Server, policy: CloudPolicySpec, catalog: ServiceCatalog
 ) -> Iterator[Refusal]:
-    """What can't be done to servers that hold data: a smaller disk, another class, another image."""
+    """What can't be done to servers that hold data: a smaller disk or none, another class, another image."""
     under = clause(policy, policy.change.article)
     if wanted.image != held.image:
         text = message("rules.admission.image-change", server=wanted.name, image=held.image)
         yield Refusal("ImageChange", text, under)
     yield from _root_disk(held, wanted, under, catalog)
+    if wanted.count:
+        kept = {disk.name for disk in wanted.data_disks}
+        for disk in held.data_disks:
+            if disk.name not in kept:
+                text = message("rules.admission.disk-removal", server=wanted.name, disk=disk.name)
+                yield Refusal("DiskRemoval", text, under)
     disks = {disk.name: disk for disk in held.data_disks}
     for disk in wanted.data_disks:
         before = disks.get(disk.name)

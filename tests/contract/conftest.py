@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -38,12 +39,19 @@ def base_image(host_ready: None) -> Path:
 
 
 @pytest.fixture
-def local_connection(tmp_path: Path, base_image: Path) -> Iterator[PoolConnection]:
-    connection = PoolConnection("contract", free_settings(tmp_path / "pool"))
+def pool_home() -> Iterator[Path]:
+    """A folder that pytest never rotates away under a machine that still runs."""
+    home = Path(tempfile.mkdtemp(prefix="govpool-contract-", dir="/var/tmp"))
+    yield home
+    home.rmdir()
+
+
+@pytest.fixture
+def local_connection(pool_home: Path, base_image: Path) -> Iterator[PoolConnection]:
+    connection = PoolConnection("contract", free_settings(pool_home / "pool"))
     yield connection
     purge(connection)
     assert leftovers(connection) == []
-    assert not (tmp_path / "pool").exists()
 
 
 @pytest.fixture
@@ -56,7 +64,9 @@ def local_pool(local_connection: PoolConnection) -> Pool:
 
     def plant_copy(disk_key: str) -> None:
         image = state / "disks" / disk_key / "disk.img"
-        shutil.copyfile(image, image.with_name("before-upgrade.snap"))
+        snapshot = image.with_name("before-upgrade.snap")
+        snapshot.touch()
+        os.truncate(snapshot, image.stat().st_size)
 
     return Pool("local", local_connection, LocalProvider, break_sight, plant_copy)
 

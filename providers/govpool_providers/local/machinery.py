@@ -98,19 +98,19 @@ class Machinery:
         self.step(f"loop:{disk.name}")
         device = storage.ensure_loop(self.store.disk_image(disk.key))
         storage.forbid_discard(device)
+        point = folder.disk if disk.root else folder.data / disk.name
+        if disk.growing:
+            self.step(f"grow:{disk.name}")
+            image = self.store.disk_image(disk.key)
+            if storage.grow_file_system(device, image, point, sleep=self.sleep):
+                disk.growing = False
+                self.store.put_disk(disk)
         self.step(f"mount:{disk.name}")
+        storage.ensure_mounted(device, point)
         if disk.root:
-            storage.ensure_mounted(device, folder.disk)
             for name in ("upper", "work", "data"):
                 (folder.disk / name).mkdir(exist_ok=True, mode=0o755)
             storage.ensure_shared_folder(folder.data, folder.disk / "data")
-        else:
-            storage.ensure_mounted(device, folder.data / disk.name)
-        if disk.growing:
-            self.step(f"grow:{disk.name}")
-            storage.grow_device(device, self.store.disk_image(disk.key))
-            disk.growing = False
-            self.store.put_disk(disk)
 
     # -- machines -----------------------------------------------------------------------------------
     def mount_all(self, record: MachineRecord, base: Path) -> None:
@@ -123,6 +123,11 @@ class Machinery:
             self.attach_disk(record, disk)
         self.step("overlay")
         storage.ensure_overlay(base, folder.disk / "upper", folder.disk / "work", folder.root)
+
+    def finish_growth(self, record: MachineRecord) -> None:
+        """Unmount a machine that does not run, if a disk of it waits to grow; mounting it then grows it."""
+        if any(self._disk(key).growing for key in record.disk_keys):
+            self.unmount(record)
 
     def _disk(self, key: str) -> DiskRecord:
         disk = self.store.disk(key)
@@ -201,7 +206,8 @@ class Machinery:
         self.step("kill")
         cgroups.kill(unit, sleep=self.sleep)
         self.step("sweep")
-        nspawn.sweep(unit, self.folder(record.key).root)
+        nspawn.sweep(unit)
+        nspawn.sweep_locks(self.folder(record.key).root)
         self.step("interface")
         network.remove_interface(unit)
         self.step("cgroup-remove")

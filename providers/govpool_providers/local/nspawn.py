@@ -143,18 +143,18 @@ def stop(unit: str, wait: float) -> bool:
         os.close(handle)
 
 
-def sweep(unit: str, root: Path) -> None:
-    """Remove what a killed nspawn leaves under /run and beside the machine's root folder."""
-    propagate = NSPAWN_RUN / "propagate" / unit
-    if propagate.is_dir():
-        if propagate.is_mount():
-            run(["umount", str(propagate)])
-        propagate.rmdir()
-    export = NSPAWN_RUN / "unix-export" / unit
-    if export.is_dir():
-        if export.is_mount():
-            run(["umount", "--recursive", str(export)])
-        export.rmdir()
+def sweep(unit: str) -> None:
+    """Remove what a killed nspawn leaves under /run."""
+    for kind in ("propagate", "unix-export"):
+        folder = NSPAWN_RUN / kind / unit
+        if folder.is_dir():
+            if folder.is_mount():
+                run(["umount", "--recursive", str(folder)])
+            folder.rmdir()
+
+
+def sweep_locks(root: Path) -> None:
+    """Remove the lock files that a killed nspawn leaves for the machine's (still mounted) root folder."""
     if root.is_dir():
         status = root.stat()
         (NSPAWN_RUN / "locks" / f"inode-{status.st_dev}:{status.st_ino}").unlink(missing_ok=True)

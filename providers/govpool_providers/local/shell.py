@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import ParamSpec, TypeVar
 
 from govpool_providers.errors import ErrorCode, ProviderError
@@ -17,8 +17,18 @@ TOOL_TIMEOUT = 120.0
 """Seconds that a tool may take before it counts as stuck."""
 
 
-def run(argv: Sequence[str], *, stdin: str | None = None, timeout: float = TOOL_TIMEOUT) -> str:
-    """Run a tool and give its standard output; raises Retryable with its last words when it fails."""
+def run(
+    argv: Sequence[str],
+    *,
+    stdin: str | None = None,
+    timeout: float = TOOL_TIMEOUT,
+    well: Container[int] = (0,),
+) -> str:
+    """Run a tool and give its standard output.
+
+    Raises Retryable (QuotaExceeded, Unauthorised where it says so) with its last words when its exit
+    code is not one of ``well`` or it takes longer than ``timeout`` seconds.
+    """
     try:
         done = subprocess.run(
             list(argv), input=stdin, capture_output=True, text=True, timeout=timeout, check=False
@@ -31,7 +41,7 @@ def run(argv: Sequence[str], *, stdin: str | None = None, timeout: float = TOOL_
         raise ProviderError(
             ErrorCode.RETRYABLE, f"{argv[0]} did not end within {timeout:.0f} s; it is tried again."
         ) from error
-    if done.returncode != 0:
+    if done.returncode not in well:
         words = (done.stderr.strip() or done.stdout.strip()).splitlines()
         said = words[-1] if words else f"exit code {done.returncode}"
         raise ProviderError(_code_of(said), f"{argv[0]} {argv[1] if len(argv) > 1 else ''} failed: {said}")

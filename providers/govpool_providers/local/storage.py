@@ -198,11 +198,29 @@ def _clear(device: str) -> None:
         os.close(handle)
 
 
-def grow_device(device: str, image: Path) -> None:
-    """Let the loop device and the ext4 file system on it take up the whole image file."""
+def grow_file_system(device: str, image: Path, point: Path, *, sleep: Callable[[float], None]) -> bool:
+    """Let the loop device and the ext4 file system on it take up the whole image file.
+
+    A mounted file system grows where it is, if the kernel lets this process do that (it asks for
+    CAP_SYS_RESOURCE); else it is unmounted for a moment. False when it is in use and so can only
+    grow before the machine's next start.
+    """
     if device_size(device) != image.stat().st_size:
         run(["losetup", "--set-capacity", device])
+    if mounted(point):
+        try:
+            run(["resize2fs", device])
+        except ProviderError as error:
+            if error.code is not ErrorCode.UNAUTHORISED:
+                raise
+        else:
+            return True
+        if not _unmount(point):
+            return False
+        unmount_below(point, sleep=sleep)
+    run(["e2fsck", "-f", "-p", device], well=(0, 1))
     run(["resize2fs", device])
+    return True
 
 
 # -- mounts ---------------------------------------------------------------------------------------

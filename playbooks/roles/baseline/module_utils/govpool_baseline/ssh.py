@@ -157,4 +157,8 @@ class AdminSources:
         client = _login(system)[0]
         if client and not self._within(client):
             raise NotMendable("the operator itself comes from %s: add it to admin_sources" % client)
+        ours = {p for line in system.lines(DROP_IN) if line.startswith("AllowUsers ") for p in line.split()[1:]}
+        theirs = [p for li in effective(system).get("allowusers", []) for p in li.split() if p not in ours]
+        if theirs:  # the lines of AllowUsers add up: ours would let in everyone whom theirs keeps out
+            raise NotMendable("AllowUsers is set already (%s): give each a network of admin_sources" % listed(theirs))
         set_option(system, "AllowUsers", " ".join("*@" + source for source in self.sources))

@@ -1,4 +1,4 @@
-"""The printable page shows what the certificate says, escapes it, and never passes a draft off as the thing."""
+"""The printable page shows what the certificate says, escapes it, and never passes a draft off as final."""
 
 from __future__ import annotations
 

@@ -83,6 +83,7 @@ class LocalPool:
     @contextmanager
     def locked(self, key: str) -> Iterator[None]:
         """Hold the machine's lock in the opened pool, against every other operator on this host."""
+        self.check_whole()
         self.store.open(PoolRecord(self.settings.pool, self.settings.bridge, str(self.settings.subnet)))
         with self.store.lock(f"machine-{valid_key(key)}"):
             yield

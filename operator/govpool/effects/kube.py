@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -59,6 +60,38 @@ def _may_repeat(error: BaseException) -> bool:
     return isinstance(error, KubeError) and error.status in (429, 503)
 
 
+async def configuration(kubeconfig: Path | None) -> client.Configuration:
+    """Where the API server is and how to get in: a kubeconfig file, from inside a cluster, ``KUBECONFIG``."""
+    found = client.Configuration()
+    found.connection_pool_maxsize = CONNECTIONS
+    found.retries = None
+    if kubeconfig is not None:
+        await config.load_kube_config(str(kubeconfig), client_configuration=found)
+        return found
+    try:
+        config.load_incluster_config(client_configuration=found)
+    except config.ConfigException:
+        await config.load_kube_config(client_configuration=found)
+    return found
+
+
+async def session(kubeconfig: Path | None) -> tuple[str, aiohttp.ClientSession]:
+    """The server's URL and a session that is logged in there, with a bounded number of connections."""
+    found = await configuration(kubeconfig)
+    context = ssl.create_default_context(cafile=found.ssl_ca_cert, cadata=found.ca_cert_data)
+    if found.cert_file:
+        context.load_cert_chain(found.cert_file, keyfile=found.key_file)
+    if not found.verify_ssl:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    headers: dict[str, str] = {}
+    token = (await found.auth_settings()).get("BearerToken")
+    if token is not None and token["key"] and token["value"]:
+        headers[token["key"]] = token["value"]
+    connector = aiohttp.TCPConnector(limit=CONNECTIONS, ssl=context)
+    return found.host, aiohttp.ClientSession(connector=connector, headers=headers)
+
+
 class Kube:
     """A connection to one API server."""
 
@@ -67,18 +100,8 @@ class Kube:
 
     @classmethod
     async def connect(cls, kubeconfig: Path | None = None) -> Kube:
-        """Connect through a kubeconfig file, ``KUBECONFIG``, or from inside a cluster, in this order."""
-        configuration = client.Configuration()
-        configuration.connection_pool_maxsize = CONNECTIONS
-        configuration.retries = None
-        if kubeconfig is not None:
-            await config.load_kube_config(str(kubeconfig), client_configuration=configuration)
-        else:
-            try:
-                config.load_incluster_config(client_configuration=configuration)
-            except config.ConfigException:
-                await config.load_kube_config(client_configuration=configuration)
-        return cls(client.ApiClient(configuration))
+        """Connect; see :func:`configuration` for where to."""
+        return cls(client.ApiClient(await configuration(kubeconfig)))
 
     async def close(self) -> None:
         """Close every connection."""

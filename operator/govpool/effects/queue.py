@@ -56,7 +56,9 @@ class WorkQueue:
         """Reconcile the key again after a back-off that doubles with each failure; the delay in seconds."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        delay = min(FIRST_BACKOFF * float(1 << min(failures, 16)), LONGEST_BACKOFF) * self._random.uniform(0.5, 1.0)
+        delay = min(FIRST_BACKOFF * float(1 << min(failures, 16)), LONGEST_BACKOFF) * self._random.uniform(
+            0.5, 1.0
+        )
         self.add_at(key, self._clock.now() + timedelta(seconds=delay))
         return delay
 

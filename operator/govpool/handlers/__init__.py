@@ -1,0 +1,1 @@
+"""Kopf carries the watch streams, authentication and the shutdown; it decides nothing."""

@@ -92,3 +92,14 @@ class ApprovalObservation:
     approval: Approval
     now: datetime
     policy: CloudPolicy | None
+
+
+@dataclass(frozen=True, slots=True)
+class PoolObservation:
+    """A pool, the keys of the machines that it lists, and the servers that should be there."""
+
+    pool: CloudPool
+    now: datetime
+    machines: tuple[str, ...] | Unknown
+    servers: tuple[CloudServer, ...]
+    language: Language = "en"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from govpool.api.base import FINALIZER, Condition, ConditionStatus
@@ -31,6 +32,7 @@ from govpool.lifecycle.disks import deletions, seen_disks, with_results
 from govpool.lifecycle.observation import SeenInPool, ServerObservation, Unknown
 from govpool.messages import Message, message
 from govpool_providers.base import GIB, DiskState, DiskWant, Machine, MachineState, Size
+from govpool_providers.errors import ErrorCode
 
 SOON = timedelta(seconds=1)
 """Between two looks at something that the pool is busy with."""
@@ -207,6 +209,21 @@ def _unknown(observation: ServerObservation, before: CloudServerStatus, unknown:
     after = before.model_copy(update={"conditions": conditions, "message": text.render(observation.language)})
     writes = () if after == observation.server.status else (WriteStatus(observation.server, after),)
     return Decision(writes, observation.now + SOON * 10)
+
+
+def faulted(server: CloudServer, observation: ServerObservation, code: str, cause: str) -> Decision:
+    """The pool did not do what was asked: it is put on record, and tried again later."""
+    if code in (ErrorCode.UNREACHABLE, ErrorCode.UNAUTHORISED):
+        again = replace(observation, server=server, seen=Unknown(code, cause))
+        return _unknown(again, server.status or CloudServerStatus(), Unknown(code, cause))
+    before = server.status or CloudServerStatus()
+    text = message("PoolRefused", code=code, cause=cause)
+    ready = _condition(observation, "Ready", ConditionStatus.FALSE, code, text)
+    conditions = merged(before.conditions, [*(c for c in before.conditions if c.type != "Ready"), ready])
+    after = before.model_copy(update={"conditions": conditions, "message": text.render(observation.language)})
+    wait = RESYNC if code == ErrorCode.INVALID else SOON * 5
+    writes = () if same(after, server.status) else (WriteStatus(server, after),)
+    return Decision(writes, observation.now + wait)
 
 
 def _condition(

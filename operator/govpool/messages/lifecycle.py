@@ -124,6 +124,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "The pool could not be asked ({reason}): {cause} Nothing is concluded and nothing is done until it answers.",
         "无法查询资源池（{reason}）：{cause} 恢复应答前不作判断、不执行操作。",
     ),
+    "PoolRefused": (
+        "The pool did not do it ({code}): {cause} It is tried again.",
+        "资源池未能执行（{code}）：{cause} 将自动重试。",
+    ),
     "MachineBuilding": ("The server is being built.", "云服务器创建中。"),
     "MachineRuns": ("The server runs as approved.", "云服务器按批准配置运行。"),
     "MachineResizing": (

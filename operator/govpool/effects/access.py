@@ -1,0 +1,74 @@
+"""How the operator gets in between provisioning and handover: a key and a host key made for one machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from govpool.api.cloudserver import CloudServer
+from govpool.effects import secrets
+from govpool.effects.kube import Kube
+from govpool.effects.playbooks import Target
+from govpool_providers.base import Access
+
+USER = "govpool"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The two key pairs of a machine, OpenSSH text."""
+
+    operator_private: str = field(repr=False)
+    operator_public: str
+    host_private: str = field(repr=False)
+    host_public: str
+
+    @property
+    def access(self) -> Access:
+        """What the provider puts into the machine before its first boot."""
+        return Access(USER, self.operator_public, self.host_public, self.host_private)
+
+    def target(self, name: str, address: str) -> Target:
+        """The machine for a playbook."""
+        return Target(name, address, USER, self.operator_private, self.host_public)
+
+
+def _secret_name(server: CloudServer) -> str:
+    return f"access-{server.spec.key}"
+
+
+async def keys_of(kube: Kube, server: CloudServer) -> Keys:
+    """The machine's keys; made before the machine is, and the same ever after."""
+    values = await secrets.once(kube, _secret_name(server), _make)
+    return Keys(
+        values["operatorPrivateKey"],
+        values["operatorPublicKey"],
+        values["hostPrivateKey"],
+        values["hostPublicKey"],
+    )
+
+
+async def forget(kube: Kube, server: CloudServer) -> None:
+    """Destroy the keys: after the handover they open nothing, and nobody shall find out whether that is so."""
+    await secrets.destroy(kube, _secret_name(server))
+
+
+def _make() -> dict[str, str]:
+    operator, host = _pair(), _pair()
+    return {
+        "operatorPrivateKey": operator[0],
+        "operatorPublicKey": operator[1],
+        "hostPrivateKey": host[0],
+        "hostPublicKey": host[1],
+    }
+
+
+def _pair() -> tuple[str, str]:
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    return private.decode(), public.decode()

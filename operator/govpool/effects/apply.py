@@ -1,0 +1,161 @@
+"""Carry out actions. Each may be repeated; none is followed by anything that could fail and lose it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from govpool.api.base import Resource
+from govpool.api.cloudserver import CloudServer
+from govpool.api.tenantquota import TenantQuota
+from govpool.api.workorder import WorkOrder, WorkOrderKind
+from govpool.effects import access, certificates, events, secrets
+from govpool.effects.clock import Clock
+from govpool.effects.kube import Kube, KubeError
+from govpool.effects.pools import Pool
+from govpool.effects.signing import CertificateRefusedError
+from govpool.effects.store import Store
+from govpool.lifecycle.actions import (
+    Action,
+    AddDisks,
+    Announce,
+    Create,
+    DeleteDisk,
+    EnsureMachine,
+    HoldFinalizer,
+    IssueCertificate,
+    LetGo,
+    ReleaseMachine,
+    ResizeMachine,
+    SetPower,
+    Settle,
+    StartRun,
+    WriteQuota,
+    WriteSpec,
+    WriteStatus,
+)
+from govpool.lifecycle.server import disk_wants
+from govpool_providers.base import MachineWant, Owner, Size
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTarget:
+    """The server and pool that machine actions are about."""
+
+    server: CloudServer
+    pool: Pool
+
+
+class Applier:
+    """Carries out actions against the API server and the pools."""
+
+    def __init__(self, kube: Kube, store: Store, clock: Clock, start_run: Callable[[StartRun], None]) -> None:
+        self._kube = kube
+        self._store = store
+        self._clock = clock
+        self._start_run = start_run
+
+    async def apply(self, actions: tuple[Action, ...], target: ServerTarget | None = None) -> None:
+        """Carry out the actions in their order.
+
+        Raises:
+            KubeError: the API server; a conflict means that the observation was old: look again.
+            ProviderError: the pool.
+        """
+        for action in actions:
+            await self._one(action, target)
+
+    async def _one(self, action: Action, target: ServerTarget | None) -> None:
+        match action:
+            case Create(resource):
+                self._took(await self._kube.create(resource))
+            case WriteSpec(resource):
+                self._took(await self._kube.write_spec(resource))
+            case WriteStatus(resource, status):
+                self._took(await self._kube.write_status(resource, status))
+            case WriteQuota(namespace, version, quota_status):
+                quota = self._store.get(TenantQuota, "unit", namespace)
+                if quota is None or quota.metadata.resource_version != version:
+                    raise KubeError(409, "Conflict", f"the quota of {namespace} was written meanwhile")
+                self._took(await self._kube.write_status(quota, quota_status))
+            case HoldFinalizer(resource):
+                self._took(await self._kube.set_finalizer(resource, present=True))
+            case LetGo(resource, proof):
+                log.info("%s %s goes: %s", resource.kind, resource.metadata.name, proof)
+                await self._clean_up(resource)
+                await self._kube.set_finalizer(resource, present=False)
+            case Settle(resource):
+                await self._clean_up(resource)
+                self._store.drop(await self._kube.settle(resource))
+            case IssueCertificate(request, name, draft):
+                try:
+                    self._took(await certificates.issue(self._kube, request, name, draft))
+                except CertificateRefusedError as refusal:
+                    note = str(refusal)
+                    await events.post(
+                        self._kube, request, "CertificateRefused", note, warning=True, now=self._clock.now()
+                    )
+                    raise
+            case Announce(resource, reason, note, warning):
+                await events.post(self._kube, resource, reason, note, warning=warning, now=self._clock.now())
+            case StartRun():
+                self._start_run(action)
+            case _:
+                await self._machine(action, target)
+
+    async def _machine(self, action: Action, target: ServerTarget | None) -> None:
+        if target is None:
+            raise TypeError(f"{action.key} is about a server, and none was given")
+        server, pool = target.server, target.pool
+        provider, key = pool.provider, server.spec.key
+        match action:
+            case EnsureMachine():
+                want = await self._want(server)
+                await pool.call(lambda: provider.ensure_machine(want))
+            case ResizeMachine(_, size):
+                await pool.call(lambda: provider.resize_machine(key, size))
+            case AddDisks(_, disks):
+                await pool.call(lambda: provider.add_disks(key, disks))
+            case SetPower(_, on):
+                await pool.call(lambda: provider.set_power(key, on=on))
+            case ReleaseMachine():
+                await pool.call(lambda: provider.release_machine(key))
+            case DeleteDisk(_, disk_key, proof):
+                log.info("disk %s of %s is deleted: wiped by %s", disk_key, server.metadata.name, proof)
+                await pool.call(lambda: provider.delete_disk(disk_key))
+            case _:
+                raise TypeError(f"nobody carries out {type(action).__name__}")
+
+    async def _want(self, server: CloudServer) -> MachineWant:
+        keys = await access.keys_of(self._kube, server)
+        spec = server.spec
+        return MachineWant(
+            key=spec.key,
+            hostname=server.metadata.name,
+            owner=Owner(spec.request.uid, spec.request.name, server.metadata.namespace, spec.revision),
+            size=Size(spec.vcpu, spec.memory_gib),
+            image=spec.image,
+            network=spec.network,
+            disks=disk_wants(server),
+            access=keys.access,
+            item=spec.item,
+        )
+
+    async def _clean_up(self, resource: Resource) -> None:
+        """Secrets that have served; a run that was killed before it could do so leaves them to this."""
+        if isinstance(resource, CloudServer):
+            await access.forget(self._kube, resource)
+        if isinstance(resource, WorkOrder):
+            if resource.spec.work is WorkOrderKind.WIPE:
+                await secrets.destroy(self._kube, f"wipe-{resource.spec.run_key}")
+            if resource.spec.work is WorkOrderKind.HANDOVER:
+                for name in resource.spec.servers:
+                    server = self._store.get(CloudServer, name, resource.metadata.namespace)
+                    if server is not None:
+                        await access.forget(self._kube, server)
+
+    def _took(self, resource: Resource) -> None:
+        self._store.put(resource)

@@ -1,0 +1,122 @@
+"""Issue wipe certificates one at a time, so that each can carry the hash of the one before.
+
+The chain's head stands in a ConfigMap. A certificate is written there first, whole and signed, then
+created, then made the head: whoever is killed in between is continued by the next, and no number is used
+twice or left out.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import cast
+
+from govpool.api.base import REQUEST_LABEL, ObjectMeta
+from govpool.api.cloudresourcerequest import CloudResourceRequest
+from govpool.api.wipecertificate import GENESIS, WipeCertificate, WipeCertificateSpec
+from govpool.effects import secrets
+from govpool.effects.kube import Json, Kube, KubeError
+from govpool.effects.signing import generate_private_key, public_pem, sign
+from govpool.rules.certificate import certificate_hash
+
+KEY_SECRET = "certificate-signing-key"  # noqa: S105 - the Secret's name
+CHAIN = "certificate-chain"
+PUBLIC_KEY = "publicKey"
+
+
+async def signing_key(kube: Kube) -> bytes:
+    """The operator's Ed25519 key; made on first use. Its public half is published with the chain's head."""
+    values = await secrets.once(kube, KEY_SECRET, lambda: {"privateKey": generate_private_key().decode()})
+    return values["privateKey"].encode()
+
+
+async def issue(
+    kube: Kube, request: CloudResourceRequest, name: str, draft: WipeCertificateSpec
+) -> WipeCertificate:
+    """Store the certificate as the chain's next.
+
+    Raises:
+        CertificateRefusedError: something is missing from it.
+        KubeError: the API server; a conflict means that another was issued meanwhile: look again.
+    """
+    key = await signing_key(kube)
+    chain = await _chain(kube, key)
+    chain = await _finish(kube, chain)
+    try:
+        return await kube.get(WipeCertificate, name, request.metadata.namespace)
+    except KubeError as error:
+        if not error.absent:
+            raise
+    data = cast(dict[str, str], chain.get("data") or {})
+    sequence = int(data.get(f"{draft.authority}.sequence", "0")) + 1
+    placed = draft.model_copy(
+        update={
+            "number": f"{draft.authority.upper()}-{draft.issued:%Y}-{sequence:06d}",
+            "sequence": sequence,
+            "previous_hash": data.get(f"{draft.authority}.hash", GENESIS),
+        }
+    )
+    signed = sign(placed, key)
+    certificate = WipeCertificate(
+        kind=WipeCertificate.DEFINITION.kind,
+        metadata=ObjectMeta(
+            name=name,
+            namespace=request.metadata.namespace,
+            labels={REQUEST_LABEL: request.metadata.uid},
+        ),
+        spec=signed,
+    )
+    document = certificate.model_dump(mode="json", by_alias=True, exclude_none=True)
+    chain = await _write(kube, chain, {"pending": json.dumps(document)})
+    await _finish(kube, chain)
+    return await kube.get(WipeCertificate, name, request.metadata.namespace)
+
+
+async def _finish(kube: Kube, chain: Json) -> Json:
+    """Create the certificate that is pending, if any, and make it the head."""
+    data = cast(dict[str, str], chain.get("data") or {})
+    if "pending" not in data:
+        return chain
+    certificate = WipeCertificate.model_validate_json(data["pending"])
+    await kube.create(certificate)
+    spec = certificate.spec
+    head = {
+        "pending": None,
+        f"{spec.authority}.sequence": str(spec.sequence),
+        f"{spec.authority}.hash": certificate_hash(spec),
+        f"{spec.authority}.number": spec.number,
+    }
+    return await _write(kube, chain, head)
+
+
+async def _chain(kube: Kube, key: bytes) -> Json:
+    found = await kube.core_get("configmaps", secrets.NAMESPACE, CHAIN)
+    if found is not None:
+        return found
+    body = cast(
+        Json,
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": CHAIN},
+            "data": {PUBLIC_KEY: public_pem(key).decode()},
+        },
+    )
+    try:
+        return await kube.core_create("configmaps", secrets.NAMESPACE, body)
+    except KubeError as error:
+        if not error.exists:
+            raise
+    found = await kube.core_get("configmaps", secrets.NAMESPACE, CHAIN)
+    if found is None:
+        raise KubeError(
+            404, "NotFound", f"ConfigMap {secrets.NAMESPACE}/{CHAIN} vanished right after it was made"
+        )
+    return found
+
+
+async def _write(kube: Kube, chain: Json, change: dict[str, str | None]) -> Json:
+    """Replace the chain's data if nobody wrote it since."""
+    data = {**cast(dict[str, str | None], chain.get("data") or {}), **change}
+    kept = {key: value for key, value in data.items() if value is not None}
+    body = cast(Json, {**chain, "data": kept})
+    return await kube.core_replace("configmaps", secrets.NAMESPACE, CHAIN, body)

@@ -1,0 +1,50 @@
+"""Kubernetes Events, posted on purpose, one by one."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from datetime import datetime
+from typing import cast
+
+from govpool.api.base import Resource
+from govpool.effects.kube import Json, Kube, KubeError
+
+log = logging.getLogger(__name__)
+COMPONENT = "govpool"
+
+
+async def post(
+    kube: Kube, resource: Resource, reason: str, note: str, *, warning: bool, now: datetime
+) -> None:
+    """Post an ``events.k8s.io/v1`` Event under a deterministic name; one that can't be posted is only logged."""
+    meta = resource.metadata
+    namespace = meta.namespace or "default"
+    digest = hashlib.sha256(f"{meta.uid}/{reason}/{note}".encode()).hexdigest()[:16]
+    body = cast(
+        Json,
+        {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {"name": f"{meta.name}.{digest}", "namespace": namespace},
+            "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "reportingController": "govpool.dev/operator",
+            "reportingInstance": COMPONENT,
+            "action": "Reconcile",
+            "reason": reason,
+            "note": note[:1024],
+            "type": "Warning" if warning else "Normal",
+            "regarding": {
+                "apiVersion": resource.api_version,
+                "kind": resource.DEFINITION.kind,
+                "name": meta.name,
+                "namespace": meta.namespace,
+                "uid": meta.uid,
+            },
+        },
+    )
+    try:
+        await kube.post_path(f"/apis/events.k8s.io/v1/namespaces/{namespace}/events", body)
+    except KubeError as error:
+        if not error.exists:
+            log.warning("event %s of %s/%s was not posted: %s", reason, namespace, meta.name, error)

@@ -1,0 +1,74 @@
+"""What an executor gets and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from govpool.api.base import Resource
+from govpool.api.cloudpolicy import CloudPolicy
+from govpool.api.cloudpool import CloudPool
+from govpool.api.cloudresourcerequest import CloudResourceRequest
+from govpool.api.cloudserver import CloudServer
+from govpool.api.tenantquota import TenantQuota
+from govpool.api.workorder import DiskResult, Evidence, ServerResult, WorkOrder
+from govpool.effects.clock import Clock
+from govpool.effects.kube import Kube
+from govpool.effects.pools import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class OrderContext:
+    """Everything that an executor may use for one order."""
+
+    order: WorkOrder
+    request: CloudResourceRequest
+    servers: tuple[CloudServer, ...]
+    policy: CloudPolicy
+    pool: CloudPool
+    quota: TenantQuota | None
+    provider: Pool
+    kube: Kube
+    clock: Clock
+    state_dir: Path
+    progress: Callable[[str], None]
+    """Tell people how far it is."""
+    record: Callable[[tuple[ServerResult, ...]], Awaitable[None]]
+    """Put intermediate results on record, before a step that must not be taken without them."""
+
+    @property
+    def evidence_dir(self) -> Path:
+        """Where this order's evidence lies; made on first use."""
+        path = self.state_dir / "evidence" / self.order.metadata.namespace / self.order.metadata.name
+        path.mkdir(parents=True, exist_ok=True, mode=0o750)
+        return path
+
+    def shifted(self, real: datetime) -> datetime:
+        """A time that a machine noted, on the operator's clock."""
+        return real + self.clock.ahead
+
+
+@dataclass(frozen=True, slots=True)
+class OrderResult:
+    """How an order ended.
+
+    ``succeeded``: done. Not succeeded and ``again``: it could not be done now, the same order is tried again.
+    Neither: its result is a failure, and a person must mend the cause.
+    """
+
+    succeeded: bool
+    message: str = ""
+    again: bool = False
+    servers: tuple[ServerResult, ...] = ()
+    disks: tuple[DiskResult, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    receipt_sha256: str | None = None
+    creates: tuple[Resource, ...] = ()
+    """Objects to create before the result is written: reports."""
+    afterwards: tuple[Callable[[], Awaitable[None]], ...] = ()
+    """What is done once the result is on record: keys are destroyed."""
+
+
+Executor = Callable[[OrderContext], Awaitable[OrderResult]]

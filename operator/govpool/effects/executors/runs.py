@@ -1,0 +1,80 @@
+"""What executors that run playbooks have in common."""
+
+from __future__ import annotations
+
+from pydantic import JsonValue
+
+from govpool.api.cloudserver import CloudServer
+from govpool.api.workorder import ServerResult
+from govpool.effects import access
+from govpool.effects.executors.base import OrderContext, OrderResult
+from govpool.effects.playbooks import PlaybookResult, PlaybookRun, Target, TaskResult, run_playbook
+from govpool_providers.errors import ErrorCode, ProviderError
+
+LOCALHOST = "localhost"
+
+
+async def targets(context: OrderContext) -> dict[str, Target]:
+    """The order's servers for a playbook, by name; a server without an address is left out."""
+    found: dict[str, Target] = {}
+    for server in context.servers:
+        address = first_address(server)
+        if address is not None:
+            keys = await access.keys_of(context.kube, server)
+            found[server.metadata.name] = keys.target(server.metadata.name, address)
+    return found
+
+
+def first_address(server: CloudServer) -> str | None:
+    """The address that the operator reaches the server by."""
+    return server.status.addresses[0] if server.status and server.status.addresses else None
+
+
+def sanitiser(host: str) -> Target:
+    """The trusted sanitiser (净化机) for a playbook: this machine, when the pool attaches disks to it.
+
+    Raises:
+        ProviderError: Invalid for any other: this version knows no key to it.
+    """
+    if host != LOCALHOST:
+        raise ProviderError(
+            ErrorCode.INVALID,
+            f"the pool attaches disks to {host}, but only the operator's own machine is trusted",
+        )
+    return Target(host, host, "root", "", "", connection="local")
+
+
+async def play(context: OrderContext, run: PlaybookRun) -> PlaybookResult:
+    """Run a playbook, telling people which task it is at."""
+
+    def told(task: TaskResult) -> None:
+        context.progress(f"{task.host}: {task.task}"[:200])
+
+    return await run_playbook(run, state_dir=context.state_dir / "runs", on_task=told)
+
+
+def broken(result: PlaybookResult, names: list[str]) -> OrderResult | None:
+    """What to answer when the run itself did not come to an end: the same order is run again."""
+    if result.status in ("timeout", "lost"):
+        return OrderResult(False, f"the run was {result.status}: {result.message}", again=True)
+    if result.unreachable_hosts:
+        hosts = ", ".join(sorted(result.unreachable_hosts))
+        return OrderResult(False, f"not reached: {hosts}", again=True)
+    if result.status == "failed" and not result.failed_hosts:
+        return OrderResult(False, f"the playbook did not start: {result.message}", again=True)
+    return None
+
+
+def first_failure(result: PlaybookResult, host: str) -> str:
+    """The message of a host's first failed task."""
+    failed = (t for t in result.tasks if t.host == host and t.outcome == "failed" and not t.ignored)
+    task = next(failed, None)
+    if task is None:
+        return result.message
+    text: JsonValue = task.result.get("msg", "")
+    return f"{task.task}: {text}"[:1000]
+
+
+def server_failed(name: str, message: str) -> ServerResult:
+    """A server for which it did not work."""
+    return ServerResult(server=name, ok=False, message=message[:4000])

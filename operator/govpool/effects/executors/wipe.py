@@ -1,0 +1,182 @@
+"""Wipe (数据清除): every disk overwritten, read back and compared; every copy of it deleted and seen absent."""
+
+from __future__ import annotations
+
+import secrets as random
+import sys
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+from govpool.api.cloudpolicy import Verification as VerificationChoice
+from govpool.api.wipecertificate import CopyKind, CopyOutcome, MediumCopy, Sanitisation
+from govpool.api.workorder import DiskResult, Evidence
+from govpool.effects import secrets
+from govpool.effects.executors.base import OrderContext, OrderResult
+from govpool.effects.executors.disks import Leaving, hosts, leaving, on_sanitiser
+from govpool.effects.executors.evidence import keep_json
+from govpool.effects.executors.runs import broken, first_failure, play, sanitiser
+from govpool.effects.playbooks import PlaybookResult, PlaybookRun
+from govpool.rules.certificate_evidence import EvidenceError, sanitisation
+from govpool_providers.base import DiskCopy, SanitiserDevice
+
+PLAYBOOK = "wipe.yml"
+MODULE = "govpool_wipe"
+TIMEOUT = 14 * 24 * 3600.0
+KEY_VARIABLE = "wipe_key_{index}"
+
+
+async def run(context: OrderContext) -> OrderResult:
+    """Wipe every disk of the order. The keys are sealed in a Secret until the result is on record."""
+    disks = await leaving(context)
+    if not disks:
+        return OrderResult(False, "the pool lists no disk of these servers: find out who removed them")
+    copies = {item.disk.key: await remove_copies(context, item.disk.key) for item in disks}
+    keys = await _keys(context, disks)
+    async with on_sanitiser(context, disks) as devices:
+        place = hosts(devices)
+        order = [item.disk.key for item in disks]
+        result = await play(
+            context,
+            PlaybookRun(
+                PLAYBOOK,
+                context.order.spec.run_key,
+                tuple(sanitiser(host) for host in place),
+                _variables(context, devices, order, keys),
+                {KEY_VARIABLE.format(index=index): keys[key] for index, key in enumerate(order)},
+                timeout=TIMEOUT,
+            ),
+        )
+    if (answer := broken(result, sorted(place))) is not None:
+        return answer
+    answer = conclude(context, disks, _reports(result), copies, first_failure(result, next(iter(place))))
+    return answer
+
+
+async def _keys(context: OrderContext, disks: tuple[Leaving, ...]) -> dict[str, str]:
+    """A key of 32 bytes for each disk; the same after a restart, or a resumed overwrite would not verify."""
+    name = f"wipe-{context.order.spec.run_key}"
+    return await secrets.once(
+        context.kube,
+        name,
+        lambda: {item.disk.key: random.token_hex(32) for item in disks} | {"seed": random.token_hex(16)},
+    )
+
+
+def _variables(
+    context: OrderContext, devices: dict[str, SanitiserDevice], order: list[str], keys: dict[str, str]
+) -> dict[str, JsonValue]:
+    rule = context.policy.spec.deregistration.wipe
+    sampled = rule.verification is VerificationChoice.SAMPLED
+    wanted: list[JsonValue] = [
+        {
+            "key": key,
+            "device": devices[key].device,
+            "size_bytes": devices[key].size_bytes,
+            "key_variable": KEY_VARIABLE.format(index=index),
+            "verification": rule.verification.value,
+            **({"share": (rule.sample_percent or 100.0) / 100, "seed": keys["seed"]} if sampled else {}),
+        }
+        for index, key in enumerate(order)
+    ]
+    return {
+        "wipe_disks": wanted,
+        "wipe_run_key": context.order.spec.run_key,
+        "wipe_state_dir": str(context.state_dir / "wipe"),
+        "ansible_python_interpreter": sys.executable,
+    }
+
+
+async def remove_copies(context: OrderContext, disk_key: str) -> tuple[MediumCopy, ...]:
+    """Delete every snapshot, backup, image and recycle-bin entry of the disk; told as found and seen absent."""
+    provider = context.provider.provider
+    found: tuple[DiskCopy, ...] = await context.provider.call(lambda: provider.list_copies(disk_key))
+    for copy in found:
+        await context.provider.call(lambda copy=copy: provider.delete_copy(copy))  # type: ignore[misc]
+    left = {copy.provider_id for copy in await context.provider.call(lambda: provider.list_copies(disk_key))}
+    return tuple(
+        MediumCopy(
+            kind=CopyKind(copy.kind.value),
+            provider_id=copy.provider_id,
+            medium_key=disk_key,
+            size_bytes=copy.size_bytes,
+            outcome=CopyOutcome.PRESENT if copy.provider_id in left else CopyOutcome.DELETED,
+            at=context.clock.now(),
+        )
+        for copy in found
+    )
+
+
+def _reports(result: PlaybookResult) -> dict[str, Mapping[str, JsonValue]]:
+    reports: dict[str, Mapping[str, JsonValue]] = {}
+    for task in result.of_action(MODULE):
+        report = task.result.get("wipe")
+        if isinstance(report, dict):
+            reports[str(report["disk_key"])] = report
+    return reports
+
+
+def conclude(
+    context: OrderContext,
+    disks: tuple[Leaving, ...],
+    reports: Mapping[str, Mapping[str, JsonValue]],
+    copies: Mapping[str, tuple[MediumCopy, ...]],
+    failure: str,
+) -> OrderResult:
+    """The order's result: done only when every disk was verified and no copy is left."""
+    results: list[DiskResult] = []
+    evidence: list[Evidence] = []
+    for item in disks:
+        key, report = item.disk.key, reports.get(item.disk.key)
+        if report is None:
+            results.append(DiskResult(server=item.server, disk=key, ok=False, message=failure[:4000]))
+            continue
+        evidence.append(keep_json(context.evidence_dir, f"wipe-{key}.json", dict(report)))
+        results.append(_disk(context, item, report, copies[key]))
+    failed = [f"{r.disk}: {r.message}" for r in results if not r.ok]
+
+    async def destroy_keys() -> None:
+        await secrets.destroy(context.kube, f"wipe-{context.order.spec.run_key}")
+
+    return OrderResult(
+        not failed,
+        "; ".join(failed)[:4000],
+        disks=tuple(results),
+        evidence=tuple(evidence),
+        afterwards=() if failed else (destroy_keys,),
+    )
+
+
+def _disk(
+    context: OrderContext, item: Leaving, report: Mapping[str, JsonValue], copies: tuple[MediumCopy, ...]
+) -> DiskResult:
+    key = item.disk.key
+    try:
+        done = _shifted(context, sanitisation(report, key, item.disk.size_bytes))
+    except EvidenceError as error:
+        return DiskResult(server=item.server, disk=key, ok=False, message=str(error))
+    present = [copy.provider_id for copy in copies if copy.outcome is CopyOutcome.PRESENT]
+    verified = done.verification.result.value == "Passed"
+    message = "" if verified else f"read-back: {done.verification.result.value}"
+    if present:
+        message = f"copies are still there: {', '.join(present)}"
+    return DiskResult(
+        server=item.server,
+        disk=key,
+        ok=verified and not present,
+        message=message,
+        sanitisation=done,
+        copies=list(copies),
+    )
+
+
+def _shifted(context: OrderContext, done: Sanitisation) -> Sanitisation:
+    """The sanitiser's times on the operator's clock."""
+    verification = done.verification.model_copy(update={"at": context.shifted(done.verification.at)})
+    return done.model_copy(
+        update={
+            "started": context.shifted(done.started),
+            "finished": context.shifted(done.finished),
+            "verification": verification,
+        }
+    )

@@ -1,0 +1,258 @@
+"""Observe, decide, apply: one function per kind, run for every reason alike."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from govpool.api.approval import Approval
+from govpool.api.base import Resource
+from govpool.api.cloudpolicy import CloudPolicy
+from govpool.api.cloudpool import CloudPool
+from govpool.api.cloudresourcerequest import CloudResourceRequest
+from govpool.api.cloudserver import CloudServer, Desired
+from govpool.api.servicecatalog import ServiceCatalog
+from govpool.api.tenantquota import TenantQuota
+from govpool.api.wipecertificate import WipeCertificate
+from govpool.api.workorder import ServerResult, WorkOrder
+from govpool.effects.apply import Applier, ServerTarget
+from govpool.effects.clock import Clock
+from govpool.effects.executors.base import OrderContext
+from govpool.effects.executors.registry import executor
+from govpool.effects.kube import Kube
+from govpool.effects.pools import Pool, Pools
+from govpool.effects.runs import Runs, holder_gone
+from govpool.effects.store import Key, Store
+from govpool.lifecycle import approval as approval_core
+from govpool.lifecycle import pool as pool_core
+from govpool.lifecycle import request as request_core
+from govpool.lifecycle import server as server_core
+from govpool.lifecycle import work_order as order_core
+from govpool.lifecycle.actions import StartRun
+from govpool.lifecycle.decision import Decision
+from govpool.lifecycle.observation import (
+    ApprovalObservation,
+    OrderObservation,
+    PoolObservation,
+    RequestObservation,
+    SeenInPool,
+    ServerObservation,
+    Unknown,
+)
+from govpool.messages import Language
+from govpool_providers.base import Provider
+from govpool_providers.errors import ErrorCode, ProviderError
+
+log = logging.getLogger(__name__)
+R = TypeVar("R", bound=Resource)
+
+
+class Reconciler:
+    """Brings observations, decisions and effects together."""
+
+    def __init__(
+        self,
+        kube: Kube,
+        store: Store,
+        clock: Clock,
+        pools: Pools,
+        state_dir: Path,
+        wake: Callable[[Key], None],
+        language: Language = "en",
+    ) -> None:
+        self._kube = kube
+        self._store = store
+        self._clock = clock
+        self._pools = pools
+        self._state_dir = state_dir
+        self._language: Language = language
+        self.runs = Runs(kube, store, clock, wake)
+        self._applier = Applier(kube, store, clock, self._start_run)
+        self._by_kind: dict[str, Callable[[Resource], Awaitable[Decision]]] = {
+            CloudResourceRequest.DEFINITION.kind: self._request,
+            Approval.DEFINITION.kind: self._approval,
+            CloudServer.DEFINITION.kind: self._server,
+            WorkOrder.DEFINITION.kind: self._order,
+            CloudPool.DEFINITION.kind: self._pool,
+        }
+
+    async def reconcile(self, key: Key) -> Decision:
+        """Look at the object under the key and do what is next; nothing when it is gone.
+
+        Raises:
+            KubeError: the API server did not take a write, or did not answer.
+            ProviderError: the pool did not do what was asked; it is on record already.
+        """
+        resource = self._store.find(key)
+        act = self._by_kind.get(key[0])
+        if resource is None or act is None:
+            return Decision()
+        return await act(resource)
+
+    # -- requests ---------------------------------------------------------------------------------
+    async def _request(self, resource: Resource) -> Decision:
+        request = _as(CloudResourceRequest, resource)
+        decision = request_core.decide(self.observe_request(request))
+        await self._applier.apply(decision.actions)
+        return decision
+
+    def observe_request(self, request: CloudResourceRequest) -> RequestObservation:
+        """The request and what surrounds it, as known."""
+        uid, store = request.metadata.uid, self._store
+        pool = store.get(CloudPool, request.spec.pool)
+        return RequestObservation(
+            request=request,
+            now=self._clock.now(),
+            policy=store.get(CloudPolicy, pool.spec.policy) if pool else None,
+            catalog=store.get(ServiceCatalog, pool.spec.catalog) if pool else None,
+            pool=pool,
+            quota=store.get(TenantQuota, "unit", request.metadata.namespace),
+            approvals=store.made_for(Approval, uid),
+            servers=store.made_for(CloudServer, uid),
+            orders=store.made_for(WorkOrder, uid),
+            certificates=store.made_for(WipeCertificate, uid),
+            language=self._language,
+        )
+
+    # -- approvals --------------------------------------------------------------------------------
+    async def _approval(self, resource: Resource) -> Decision:
+        approval = _as(Approval, resource)
+        policy = self._store.get(CloudPolicy, approval.spec.policy)
+        decision = approval_core.decide(ApprovalObservation(approval, self._clock.now(), policy))
+        await self._applier.apply(decision.actions)
+        return decision
+
+    # -- servers ----------------------------------------------------------------------------------
+    async def _server(self, resource: Resource) -> Decision:
+        server = _as(CloudServer, resource)
+        pool, seen = await self._look(server)
+        observation = ServerObservation(
+            server=server,
+            now=self._clock.now(),
+            pool=self._store.get(CloudPool, server.spec.pool),
+            seen=seen,
+            orders=self._store.made_for(WorkOrder, server.spec.request.uid),
+            request=self._store.get(
+                CloudResourceRequest, server.spec.request.name, server.metadata.namespace
+            ),
+            language=self._language,
+        )
+        decision = server_core.decide(observation)
+        target = ServerTarget(server, pool) if pool is not None else None
+        try:
+            await self._applier.apply(decision.actions, target)
+        except ProviderError as error:
+            newest = self._store.get(CloudServer, server.metadata.name, server.metadata.namespace) or server
+            told = server_core.faulted(newest, observation, error.code, error.message)
+            await self._applier.apply(told.actions)
+            return told
+        return decision
+
+    async def _look(self, server: CloudServer) -> tuple[Pool | None, SeenInPool | Unknown]:
+        """Ask the pool about one server, whole or not at all."""
+        cloud_pool = self._store.get(CloudPool, server.spec.pool)
+        if cloud_pool is None:
+            return None, Unknown("PoolMissing", f"there is no CloudPool {server.spec.pool}: create it")
+        try:
+            pool = await self._pools.of(cloud_pool)
+            return pool, await pool.call(partial(_seen, pool.provider, server))
+        except ProviderError as error:
+            return None, Unknown(error.code.value, error.message)
+
+    # -- work orders ------------------------------------------------------------------------------
+    async def _order(self, resource: Resource) -> Decision:
+        order = _as(WorkOrder, resource)
+        lease = order.status.lease if order.status else None
+        request = self._store.get(CloudResourceRequest, order.spec.request.name, order.metadata.namespace)
+        decision = order_core.decide(
+            OrderObservation(
+                order=order,
+                now=self._clock.now(),
+                me=self.runs.me,
+                running_here=self.runs.running(order.key),
+                holder_gone=lease is not None and holder_gone(lease.holder),
+                request=request,
+            )
+        )
+        starts = any(isinstance(action, StartRun) for action in decision.actions)
+        pool = self._store.get(CloudPool, order.spec.pool)
+        if starts and (pool is None or request is None):
+            raise ProviderError(
+                ErrorCode.RETRYABLE, f"pool or request of {order.metadata.name} is not known yet"
+            )
+        provider = await self._pools.of(pool) if starts and pool is not None else None
+        await self._applier.apply(tuple(a for a in decision.actions if not isinstance(a, StartRun)))
+        if provider is not None and pool is not None and request is not None:
+            self._begin(order, request, pool, provider)
+        return decision
+
+    def _begin(
+        self, order: WorkOrder, request: CloudResourceRequest, pool: CloudPool, provider: Pool
+    ) -> None:
+        carry_out = executor(order.spec.work, pool)
+        policy = self._store.get(CloudPolicy, pool.spec.policy)
+        if carry_out is None or policy is None:
+            log.warning("nobody carries out %s here", order.metadata.name)
+            return
+        newest = self._store.get(WorkOrder, order.metadata.name, order.metadata.namespace) or order
+        names = newest.spec.servers
+        servers = [self._store.get(CloudServer, name, order.metadata.namespace) for name in names]
+        quota = self._store.get(TenantQuota, "unit", order.metadata.namespace)
+
+        def context(
+            said: dict[str, str], record: Callable[[tuple[ServerResult, ...]], Awaitable[None]]
+        ) -> OrderContext:
+            return OrderContext(
+                order=newest,
+                request=request,
+                servers=tuple(server for server in servers if server is not None),
+                policy=policy,
+                pool=pool,
+                quota=quota,
+                provider=provider,
+                kube=self._kube,
+                clock=self._clock,
+                state_dir=self._state_dir,
+                progress=lambda text: said.update(progress=text),
+                record=record,
+            )
+
+        self.runs.start(newest, carry_out, context)
+
+    def _start_run(self, action: StartRun) -> None:
+        raise TypeError(f"{action.key} is started by the order's own reconcile")
+
+    # -- pools ------------------------------------------------------------------------------------
+    async def _pool(self, resource: Resource) -> Decision:
+        cloud_pool = _as(CloudPool, resource)
+        servers = tuple(s for s in self._store.all(CloudServer) if s.spec.pool == cloud_pool.metadata.name)
+        try:
+            pool = await self._pools.of(cloud_pool)
+            machines: tuple[str, ...] | Unknown = await pool.call(
+                lambda: tuple(machine.key for machine in pool.provider.list_machines())
+            )
+        except ProviderError as error:
+            machines = Unknown(error.code.value, error.message)
+        decision = pool_core.decide(
+            PoolObservation(cloud_pool, self._clock.now(), machines, servers, self._language)
+        )
+        await self._applier.apply(decision.actions)
+        return decision
+
+
+def _seen(provider: Provider, server: CloudServer) -> SeenInPool:
+    key = server.spec.key
+    machine, disks = provider.find_machine(key), provider.list_disks(key)
+    copies = {}
+    if server.spec.desired is Desired.GONE:
+        copies = {disk.key: len(provider.list_copies(disk.key)) for disk in disks}
+    return SeenInPool(machine, disks, copies)
+
+
+def _as(kind: type[R], resource: Resource) -> R:
+    if not isinstance(resource, kind):
+        raise TypeError(f"{resource.key} is no {kind.DEFINITION.kind}")
+    return resource

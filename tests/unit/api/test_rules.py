@@ -77,3 +77,9 @@ def test_the_base_objects_are_valid_and_their_models_read_them() -> None:
         assert refusals(kind, base) == [], kind
         read = by_kind(kind).model_validate(edited(base, {}))
         assert read.metadata.name == base["metadata"]["name"]
+
+
+def test_all_of_an_approval_but_its_decisions_is_immutable() -> None:
+    rule = next(rule for name, rule in rules().items() if "what is put before the authority" in name)
+    fields = set(schema_node("Approval")["properties"]["spec"]["properties"]) - {"decisions"}
+    assert {name for name in fields if f"self.{name} == oldSelf.{name}" in rule.rule} == fields

@@ -292,12 +292,13 @@ class Application:
 
     @staticmethod
     def _let_go(result: Obj, gone: FieldSet, others: list[Entry], fields: Fields) -> None:
-        """Remove what this applier no longer sets and nobody else owns; longest paths first."""
+        """Remove what this applier no longer sets and nobody else owns."""
         held = {path[:n] for e in others for path in e.fields for n in range(1, len(path) + 1)}
         clone = copy.deepcopy(result)
-        for path in sorted(gone, key=len, reverse=True):
-            if path not in held and path not in _NEVER_OWNED:
-                remove_at(clone, fields.node, path)
+        loose = [p for p in gone if p not in held and p not in _NEVER_OWNED]
+        # list items first: without its key fields an item could not be found any more
+        for path in sorted(loose, key=lambda p: (p[-1].startswith("f:"), -len(p))):
+            remove_at(clone, fields.node, path)
         result.clear()
         result.update(clone)
 

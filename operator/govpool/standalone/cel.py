@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import cel as evaluator
@@ -126,7 +127,8 @@ def parse_quantity(text: str) -> Decimal:
     found = _QUANTITY.match(text)
     if not found:
         raise ValueError(f"quantities must match the regular expression {_QUANTITY.pattern!r}: {text}")
-    number, suffix = Decimal(found["n"]), found["suffix"] or ""
+    number = Decimal(found["n"])
+    suffix: str = found["suffix"] or ""
     if suffix.endswith("i"):
         return number * 1024 ** ("KMGTPE".index(suffix[0]) + 1)
     if suffix in _SUFFIXES:
@@ -169,7 +171,7 @@ def _find_all(text: str, pattern: str, limit: int = -1) -> list[str]:
 
 
 def _is_sorted(items: Sequence[Any]) -> bool:
-    return all(a <= b for a, b in zip(items, items[1:], strict=False))
+    return all(a <= b for a, b in pairwise(items))
 
 
 def _index_of(where: Any, what: Any, start: int = 0) -> int:

@@ -52,7 +52,7 @@ class FieldError:
 def go_value(value: object) -> str:
     """Print a value as the API server's error messages do."""
     if value is None:
-        return '"null"'
+        return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):

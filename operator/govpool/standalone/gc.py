@@ -148,14 +148,8 @@ class Collector:
             dependent = self._store.get(key)
             if dependent is None:
                 continue
-            reference = next(
-                (
-                    o
-                    for o in dependent.load()["metadata"].get("ownerReferences") or ()
-                    if o["uid"] == stored.uid
-                ),
-                {},
-            )
+            owners: list[Obj] = dependent.load()["metadata"].get("ownerReferences") or []
+            reference: Obj = next((o for o in owners if o["uid"] == stored.uid), {})
             waiting = waiting or bool(reference.get("blockOwnerDeletion"))
             await self._delete(key, "Foreground")
         remaining = [k for k in self._dependents.get(stored.uid, ()) if self._store.get(k)]

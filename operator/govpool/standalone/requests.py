@@ -112,14 +112,14 @@ def aggregated_version(request: web.BaseRequest) -> str:
 # --- bodies ------------------------------------------------------------------------------------
 
 
-class _Duplicates(Exception):
+class _DuplicateError(Exception):
     """Raised inside the parser when an object names a field twice."""
 
 
 def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> Obj:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise _Duplicates
+        raise _DuplicateError
     return found
 
 
@@ -149,7 +149,7 @@ def _parse_json(data: bytes) -> tuple[Any, list[str]]:
     text = data.decode()
     try:
         return json.loads(text, object_pairs_hook=_refuse_duplicates), []
-    except _Duplicates:
+    except _DuplicateError:
         return json.loads(text), _named_duplicates(text)
 
 

@@ -107,7 +107,7 @@ class ControlPlane:
         context: ssl.SSLContext | None = None
         if self._tls:
             context, self.ca = server_context(self._state, self._host)
-        self._server = web.Server(self._handle, access_log=None, keepalive_timeout=3600.0)  # type: ignore[arg-type]
+        self._server = web.Server(self._handle, access_log=None, keepalive_timeout=3600.0)
         self._runner = web.ServerRunner(self._server, shutdown_timeout=_SHUTDOWN_SECONDS, access_log=None)
         await self._runner.setup()
         listener = self._bind()
@@ -354,18 +354,19 @@ class ControlPlane:
     def _clock_state(self) -> bytes:
         return encode(self.clock.state())
 
+    async def _next_move(self, seen: float) -> None:
+        """Wait until the clock was moved on from offset `seen`, or the server closes."""
+        async with self._clock_moved:
+            await self._clock_moved.wait_for(lambda: self.clock.offset != seen or self._closing.is_set())
+
     async def _watch_clock(self, request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         response.enable_chunked_encoding()
         await response.prepare(request)
         try:
             while not self._closing.is_set():
-                seen = self.clock.offset
                 await response.write(self._clock_state() + b"\n")
-                async with self._clock_moved:
-                    await self._clock_moved.wait_for(
-                        lambda at=seen: self.clock.offset != at or self._closing.is_set()
-                    )  # type: ignore[misc]
+                await self._next_move(self.clock.offset)
             await response.write_eof()
         except ConnectionError:
             return response

@@ -70,10 +70,9 @@ def _secret_errors(obj: Obj, old: Obj | None) -> list[FieldError]:
 
 
 def _definition(obj: Obj, old: Obj | None, now: str, registry: Registry) -> list[str]:
-    unknown = crd.prepare(obj)
     if not crd.definition_errors(obj):
         crd.accept(obj, now, _clash(obj, registry))
-    return unknown
+    return []
 
 
 def _clash(obj: Obj, registry: Registry) -> str:

@@ -125,25 +125,38 @@ class Writes:
 
     # --- create --------------------------------------------------------------------------------
 
-    async def create(self, call: Call, obj: Obj) -> Outcome:
-        """Create an object; raises ApiError. Returns once it is on disk."""
+    async def create(self, call: Call, obj: Obj, managed: list[Obj] | None = None) -> Outcome:
+        """Create an object; returns once it is on disk. Raises ApiError.
+
+        `managed` is set by server-side apply, which has worked out the field owners already.
+        """
         resource = call.resource
         self._check_type(call, obj)
-        metadata_ = meta(obj)
-        self._fit_namespace(call, metadata_)
-        if metadata_.get("resourceVersion"):
+        self._fit_namespace(call, meta(obj))
+        if meta(obj).get("resourceVersion"):
             raise bad_request("resourceVersion should not be set on objects to be created")
-        if call.name and metadata_.get("name", call.name) != call.name:
-            raise bad_request(_name_mismatch(metadata_.get("name"), call.name))
+        if call.name and meta(obj).get("name", call.name) != call.name:
+            raise bad_request(_name_mismatch(meta(obj).get("name"), call.name))
         self._decode(call, obj)
-        metadata_ = meta(obj)
-        generated = bool(metadata_.get("generateName")) and not metadata_.get("name")
-        if generated:
-            metadata_["name"] = self._generate(call, metadata_["generateName"])
-        call = replace(call, name=metadata_.get("name") or call.name)
+        if meta(obj).get("generateName") and not meta(obj).get("name"):
+            meta(obj)["name"] = self._generate(call, meta(obj)["generateName"])
+        call = replace(call, name=meta(obj).get("name") or call.name)
         self._require_namespace(call)
         if self._store.head(call.key):
             raise already_exists(resource.plural, resource.group, call.name)
+        self._initialise(call, obj)
+        self._strategy_prepare(call, obj, None)
+        self._validate(call, obj, None)
+        self._admit(call, "CREATE", obj, None)
+        if managed is None:
+            writer = self._writer(call, "Update")
+            track_update(None, obj, writer, self.fields(resource), self._clock.timestamp())
+        else:
+            obj["metadata"]["managedFields"] = managed
+        return await self._commit(call, obj, 201)
+
+    def _initialise(self, call: Call, obj: Obj) -> None:
+        """Set the metadata that is the server's, and drop what a new object cannot have."""
         for name in (
             "deletionTimestamp",
             "deletionGracePeriodSeconds",
@@ -151,60 +164,23 @@ class Writes:
             "generation",
             "managedFields",
         ):
-            metadata_.pop(name, None)
-        metadata_ |= {"uid": str(uuid.uuid4()), "creationTimestamp": self._clock.timestamp()}
-        if resource.has_generation:
-            metadata_["generation"] = 1
-        if resource.status:
+            obj["metadata"].pop(name, None)
+        obj["metadata"] |= {"uid": str(uuid.uuid4()), "creationTimestamp": self._clock.timestamp()}
+        if call.resource.has_generation:
+            obj["metadata"]["generation"] = 1
+        if call.resource.status:
             obj.pop("status", None)
-        self._strategy_prepare(call, obj, None)
-        self._validate(call, obj, None)
-        self._admit(call, "CREATE", obj, None)
-        track_update(None, obj, self._writer(call, "Update"), self.fields(resource), self._clock.timestamp())
-        return await self._commit(call, obj, 201)
 
-    async def apply_new(self, call: Call, application: Application) -> Outcome:
+    async def _apply_new(self, call: Call, application: Application) -> Outcome:
         """Create an object by server-side apply."""
-        obj = application.config
-        owned = self._application(application, call)
-        self._check_type(call, obj)
-        self._fit_namespace(call, meta(obj))
-        if meta(obj).get("name", call.name) != call.name:
-            raise bad_request(_name_mismatch(meta(obj).get("name"), call.name))
+        obj, resource = application.config, call.resource
         if meta(obj).get("uid"):
-            raise conflict(call.resource.plural, call.resource.group, call.name, "uid mismatch: the provided object"
-                           f" specified uid {meta(obj)['uid']}, and no existing object was found")  # fmt: skip
-        meta(obj)["name"] = call.name
-        outcome_fields = owned.onto({"metadata": {}}, self.fields(call.resource))["metadata"].get(
-            "managedFields"
-        )
-        return await self._create_applied(call, obj, outcome_fields)
-
-    async def _create_applied(self, call: Call, obj: Obj, managed: object) -> Outcome:
-        resource = call.resource
+            why = f"uid mismatch: the provided object specified uid {meta(obj)['uid']}, and no existing object was found"
+            raise conflict(resource.plural, resource.group, call.name, why)
+        applied = application.onto({"metadata": {}}, self.fields(resource))
+        meta(obj)["name"] = meta(obj).get("name", call.name)
         meta(obj).pop("resourceVersion", None)
-        self._decode(call, obj)
-        self._require_namespace(call)
-        metadata_ = meta(obj)
-        for name in (
-            "deletionTimestamp",
-            "deletionGracePeriodSeconds",
-            "selfLink",
-            "generation",
-            "managedFields",
-        ):
-            metadata_.pop(name, None)
-        metadata_ |= {"uid": str(uuid.uuid4()), "creationTimestamp": self._clock.timestamp()}
-        if resource.has_generation:
-            metadata_["generation"] = 1
-        if resource.status:
-            obj.pop("status", None)
-        self._strategy_prepare(call, obj, None)
-        self._validate(call, obj, None)
-        self._admit(call, "CREATE", obj, None)
-        if managed:
-            metadata_["managedFields"] = managed
-        return await self._commit(call, obj, 201)
+        return await self.create(call, obj, applied["metadata"].get("managedFields", []))
 
     def _generate(self, call: Call, prefix: str) -> str:
         """Make a free name; the suffix is as long and as readable as upstream's."""
@@ -216,13 +192,17 @@ class Writes:
 
     # --- update --------------------------------------------------------------------------------
 
-    async def update(self, call: Call, transform: Transform, *, put: bool = False) -> Outcome:
-        """Change an existing object; `transform` gets a copy of what is there. Raises ApiError."""
+    async def update(
+        self, call: Call, transform: Transform, *, put: bool = False, applied: bool = False
+    ) -> Outcome:
+        """Change an existing object; `transform` gets a copy of what is there. Raises ApiError.
+
+        `put` demands what a whole new object must carry; `applied` says that field owners are worked out already.
+        """
         resource, head = call.resource, self._store.head(call.key)
         if head is None:
             raise not_found(resource.plural, resource.group, call.name)
         old, new = present_obj(head, resource), transform(present_obj(head, resource))
-        applied = new.pop("@applied", False) is True
         self._check_type(call, new)
         self._fit_namespace(call, meta(new))
         if put and meta(new).get("name") != call.name:
@@ -245,20 +225,14 @@ class Writes:
 
     async def apply(self, call: Call, application: Application) -> Outcome:
         """Server-side apply onto an existing object or, where there is none, a new one."""
+        self._check_type(call, application.config)
+        prepared = self._application(application, call)
         if self._store.head(call.key) is None:
             if call.subresource:
                 raise not_found(call.resource.plural, call.resource.group, call.name)
-            return await self.apply_new(call, application)
-        prepared = self._application(application, call)
-
-        def onto(live: Obj) -> Obj:
-            wanted = meta(prepared.config).get("resourceVersion")
-            if wanted and wanted != live["metadata"]["resourceVersion"]:
-                raise conflict(call.resource.plural, call.resource.group, call.name)
-            self._check_type(call, prepared.config)
-            return prepared.onto(live, self.fields(call.resource)) | {"@applied": True}
-
-        return await self.update(call, onto)
+            return await self._apply_new(call, prepared)
+        fields = self.fields(call.resource)
+        return await self.update(call, lambda live: prepared.onto(live, fields), applied=True)
 
     def _application(self, application: Application, call: Call) -> Application:
         if meta(application.config).get("managedFields"):
@@ -396,6 +370,10 @@ class Writes:
     @staticmethod
     def _check_type(call: Call, obj: Obj) -> None:
         resource = call.resource
+        if not resource.custom:
+            # a built-in kind is known from the path, and clients leave it out
+            obj.setdefault("apiVersion", resource.api_version)
+            obj.setdefault("kind", resource.kind)
         for name in ("kind", "apiVersion"):
             if not obj.get(name):
                 title = "Kind" if name == "kind" else name
@@ -476,8 +454,7 @@ class Writes:
         errors += self._schema_errors(resource, obj, old)
         if any(e.reason in _BLOCKING for e in errors):
             if resource.rules:
-                errors.append(FieldError("<nil>", "Invalid value", _UNCHECKED, None, show_value=False))
-                errors[-1] = FieldError("<nil>", "Invalid value", f"null: {_UNCHECKED}")
+                errors.append(invalid_value("<nil>", None, _UNCHECKED))
         else:
             errors += rule_errors(resource.rules, obj, old)
         if call.subresource != "status":

@@ -1,0 +1,61 @@
+# govpool: `make` lists what there is. Everything below needs only Debian 12 (root the first time) and this folder.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest
+WORKERS ?= 2
+TESTS ?= tests
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(READY) ## Install what is missing: Debian packages, then .venv from requirements.lock
+
+$(READY): requirements.lock pyproject.toml debian-packages.txt tools/bootstrap.sh
+	@tools/bootstrap.sh $(VENV)
+
+.PHONY: demo
+demo: $(READY) ## Take an application through its whole life, from annex 1 to the wipe certificate
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/govpool demo $(ARGS)
+
+.PHONY: test
+test: $(READY) lint ## Lint, then every test but the benchmarks (TESTS=tests/unit narrows it)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) $(TESTS) --ignore=tests/bench -n $(WORKERS) --dist loadgroup $(ARGS)
+
+.PHONY: lint
+lint: $(READY) ## ruff, mypy --strict, import contracts, drift of the CRDs
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet . || { echo 'Not formatted: run `$(BIN)/ruff format .`' >&2; exit 1; }
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m govpool.effects.crds --check crds
+
+.PHONY: crds
+crds: $(READY) ## Write crds/ from the models
+	@$(BIN)/python -m govpool.effects.crds crds
+
+.PHONY: bench
+bench: $(READY) ## Measure what the performance figures in the documents rest on
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) tests/bench -n 0 -s -o python_files='bench_*.py' $(ARGS)
+
+.PHONY: demo-output
+demo-output: $(READY) ## Run the demo and put what it printed into README.md and README.zh-CN.md
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tools/readme_demo.py
+
+.PHONY: lock
+lock: $(READY) ## Resolve pyproject.toml into requirements.lock: versions and hashes, no address of a registry
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet -o requirements.lock
+
+.PHONY: clean
+clean: ## Remove .venv, caches and build products; leaves pools and their data alone
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -139,9 +139,8 @@ class _PublicDays:
 
 @lru_cache(maxsize=256)
 def _public_days(country: str, year: int) -> _PublicDays:
-    # A make-up workday may belong to the next year's holidays: 31 December 2006 was worked for 3 January.
     try:
-        calendar = holidays.country_holidays(country, years=(year, year + 1), expand=False)
+        calendar = holidays.country_holidays(country, years=year, expand=False)
     except NotImplementedError as error:
         raise NoCalendar(country) from error
     return _PublicDays(

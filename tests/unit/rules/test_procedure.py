@@ -94,11 +94,19 @@ def test_nothing_is_carried_out_without_a_persons_decision(name: str, applicatio
 
 
 def test_the_rule_of_one_stage() -> None:
-    found = stage_rule(rules(), ApplicationType.CHANGE, S.PROVISION)
+    found = stage_rule(rules(), ApplicationType.CHANGE, S.REVIEW)
     assert found is not None
     assert found.clock is not None
     assert (found.article, found.clock.working_days) == ("20", 10)
     assert stage_rule(rules(), ApplicationType.CHANGE, S.TRIAL) is None
+
+
+def test_yy_20_ten_working_days_carry_out_a_change_and_are_counted_once() -> None:
+    execution = rules().execution
+    assert execution.change is not None
+    assert (execution.change.working_days, execution.article, execution.new) == (10, "20", None)
+    stages = procedure(rules(), ApplicationType.CHANGE).stages
+    assert [rule.stage for rule in stages if rule.clock] == [S.REVIEW]
 
 
 def jinan(**thresholds: int) -> Any:

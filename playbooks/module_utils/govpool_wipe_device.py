@@ -41,7 +41,7 @@ class RefusedError(Exception):
 class DiskDevice:
     """An open disk. Not thread-bound: positional reads and writes only."""
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self, path: str, fd: int, size: int, block: int, *, is_block: bool, buffered_fd: int
     ) -> None:
         self.path = path

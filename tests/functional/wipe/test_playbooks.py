@@ -1,7 +1,10 @@
 """wipe.yml and backup.yml on real loop devices."""
+# A test may block its own event loop: nothing else runs in it.
+# ruff: noqa: ASYNC221, ASYNC230, ASYNC240
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -194,3 +197,34 @@ async def test_a_backup_that_can_not_be_made_says_why_and_shows_no_secret(
     (task,) = (one for one in result.of_action("govpool_backup") if one.item is not None)
     assert task.result["reason"] == {"device": "NotADisk", "password": "Repository"}[missing]
     assert "open sesame" not in json.dumps(dict(task.result))
+
+
+async def test_a_backup_killed_in_mid_flight_leaves_no_mount_and_is_made_by_the_next_run(
+    loop: Loop, mounted: Callable, sanitiser: Sanitiser, tmp_path: Path
+) -> None:
+    device, _ = loop(16)
+    filled(device, mounted)
+    gate = tmp_path / "bin" / "restic"
+    gate.parent.mkdir()
+    ready = tmp_path / "ready"
+    os.mkfifo(ready)
+    # Stops for good where restic would begin to copy, and says so.
+    gate.write_text(
+        f'#!/bin/sh\ncase " $* " in *" backup "*) echo here >{ready}; exec sleep 600;; esac\n'
+        'exec /usr/bin/restic "$@"\n'
+    )
+    gate.chmod(0o755)
+    variables, secrets = backup_variables(device, tmp_path), {"backup_password": "open sesame"}
+    before = os.environ["PATH"]
+    os.environ["PATH"] = f"{gate.parent}:{before}"
+    try:
+        run = asyncio.create_task(sanitiser.run("backup.yml", variables, secrets))
+        await asyncio.to_thread(ready.read_text)
+        run.cancel()  # kills the whole run with SIGKILL, as the death of the operator would
+        await asyncio.gather(run, return_exceptions=True)
+    finally:
+        os.environ["PATH"] = before
+    # Nobody holds the disk any more: no mount in any namespace.
+    os.close(os.open(device, os.O_RDWR | os.O_EXCL))
+    result = await sanitiser.run("backup.yml", variables, secrets)
+    assert result.status == "successful", result

@@ -74,7 +74,8 @@ def test_the_first_connection_is_verified_and_the_machine_is_a_booted_server(
 ) -> None:
     script = (
         "systemctl is-system-running --wait; systemctl list-units --failed --no-legend; hostname;"
-        "sudo -n id -u; findmnt -no FSTYPE /; findmnt -no FSTYPE /data/data1; cat /etc/resolv.conf; getent hosts $(hostname)"
+        "sudo -n id -u; findmnt -no FSTYPE /; findmnt -no FSTYPE /data/data1; cat /etc/resolv.conf;"
+        "getent hosts $(hostname)"
     )
     running, name, uid, root, data, hosts = said(ssh(machine, script)).splitlines()
     assert (running, name, uid, root, data) == ("running", "web-m1", "0", "overlay", "ext4")

@@ -115,10 +115,31 @@ def processes(unit: str) -> list[int]:
     """Every process in the machine's groups."""
     found: set[int] = set()
     for group in groups(unit):
-        for file in (group / "cgroup.procs", *group.rglob("cgroup.procs")):
-            with contextlib.suppress(FileNotFoundError, OSError):
-                found.update(int(pid) for pid in file.read_text().split())
-    return sorted(found - {0})
+        for folder, _, _ in os.walk(group):  # passes over groups that vanish under it
+            found.update(_members(Path(folder)))
+    return sorted(found)
+
+
+def some_processes(unit: str) -> list[int]:
+    """Processes of the machine, found cheaply: of the first of its groups that has any of its own."""
+    for group in sorted(groups(unit), key=lambda group: group.parent.parent.name in {"systemd", "unified"}):
+        if found := _members(group):
+            return sorted(found)
+    return processes(unit)
+
+
+def _members(group: Path) -> set[int]:
+    try:
+        return {int(pid) for pid in (group / "cgroup.procs").read_text().split()} - {0}
+    except FileNotFoundError:
+        return set()
+    except OSError as error:
+        if error.errno in {
+            errno.ENODEV,
+            errno.EOPNOTSUPP,
+        }:  # removed while read; a threaded group of version 2
+            return set()
+        raise
 
 
 def kill(unit: str, *, sleep: Callable[[float], None]) -> None:
@@ -151,14 +172,13 @@ def remove(unit: str, *, sleep: Callable[[float], None]) -> None:
 
 
 def _removed(group: Path) -> bool:
-    inner = sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True)
-    try:
-        for path in (*inner, group):
-            path.rmdir()
-    except FileNotFoundError:
-        return not group.exists()
-    except OSError as error:
-        if error.errno == errno.EBUSY:  # the kernel still counts a process that has just ended
-            return False
-        raise
+    for folder, _, _ in os.walk(group, topdown=False):
+        try:
+            Path(folder).rmdir()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            if error.errno == errno.EBUSY:  # the kernel still counts a process that has just ended
+                return False
+            raise
     return True

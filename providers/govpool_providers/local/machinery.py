@@ -161,7 +161,7 @@ class Machinery:
                 nspawn.Launch(unit, record.hostname, folder.root, folder.data, tuple(groups), folder.log)
             )
         self.step("connect")
-        self._await(lambda: network.exists(unit) or nspawn.supervisor(unit) is None)
+        self._await(lambda: network.exists(unit) or self._died(unit))
         self.set_cable(record)
 
     def set_cable(self, record: MachineRecord) -> None:
@@ -178,16 +178,19 @@ class Machinery:
         """Wait until sshd listens in the machine; False when it died or did not get there in time."""
         unit = self.unit(record.key)
         self.step("boot")
-        self._await(lambda: self.booted(record) or nspawn.supervisor(unit) is None)
+        self._await(lambda: self.booted(record) or self._died(unit))
         return self.booted(record)
 
     def booted(self, record: MachineRecord) -> bool:
         """Whether sshd listens in the machine now."""
-        return nspawn.listens(cgroups.processes(self.unit(record.key)), IPv4Address(record.address))
+        return nspawn.listens(cgroups.some_processes(self.unit(record.key)), IPv4Address(record.address))
 
     def runs(self, key: str) -> bool:
         """Whether the machine's supervisor lives."""
         return nspawn.supervisor(self.unit(key)) is not None
+
+    def _died(self, unit: str) -> bool:
+        return not cgroups.some_processes(unit) and nspawn.supervisor(unit) is None
 
     def _await(self, reached: Callable[[], bool]) -> None:
         until = self.clock() + self.settings.boot_wait

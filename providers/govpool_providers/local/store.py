@@ -106,8 +106,7 @@ class Store:
         """Make the state folder and its marker; raises Conflict when it belongs to another pool."""
         found = self.pool()
         if found is None:
-            for folder in (self.machines_dir, self.disks_dir, self.run_dir, self.locks_dir):
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_atomically(self.state / MARKER, _POOL.dump_json(record, indent=1))
         elif found != record:
             raise ProviderError(
@@ -115,6 +114,8 @@ class Store:
                 f"{self.state} holds pool {found.pool} on {found.bridge} {found.subnet}: "
                 "give this pool a state folder of its own, or its old bridge and subnet.",
             )
+        for folder in (self.machines_dir, self.disks_dir, self.run_dir, self.locks_dir):
+            folder.mkdir(exist_ok=True, mode=0o700)
 
     def pool(self) -> PoolRecord | None:
         """The marker, or None where no pool was ever opened."""

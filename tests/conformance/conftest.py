@@ -159,7 +159,10 @@ class Api:
     async def watch(self, path: str, accept: str = "application/json", **query: str) -> AsyncIterator[Watch]:
         timeout = aiohttp.ClientTimeout(total=None)
         async with self.session.get(
-            self.login.url + path, params={"watch": "true"} | query, headers={"Accept": accept}, timeout=timeout
+            self.login.url + path,
+            params={"watch": "true"} | query,
+            headers={"Accept": accept},
+            timeout=timeout,
         ) as response:
             assert response.status == 200, await response.text()
             yield Watch(response)
@@ -345,7 +348,9 @@ WIDGET_SCHEMA: Obj = {
 }  # fmt: skip
 
 
-def definition(group: str, plural: str, kind: str, schema: Obj, *, scope: str = "Namespaced", **version: Any) -> Obj:
+def definition(
+    group: str, plural: str, kind: str, schema: Obj, *, scope: str = "Namespaced", **version: Any
+) -> Obj:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -355,7 +360,12 @@ def definition(group: str, plural: str, kind: str, schema: Obj, *, scope: str = 
             "scope": scope,
             "names": {"plural": plural, "kind": kind},
             "versions": [
-                {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": copy.deepcopy(schema)}}
+                {
+                    "name": "v1",
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": copy.deepcopy(schema)},
+                }
                 | version
             ],
         },
@@ -416,7 +426,11 @@ def group(target: Target) -> str:
         ],
         selectableFields=[{"jsonPath": ".spec.color"}],
     )  # fmt: skip
-    crd["spec"]["names"] |= {"singular": "widget", "shortNames": [f"w{name[1:4]}"], "categories": ["conformance"]}
+    crd["spec"]["names"] |= {
+        "singular": "widget",
+        "shortNames": [f"w{name[1:4]}"],
+        "categories": ["conformance"],
+    }
 
     async def install() -> None:
         async with connect(target.kubeconfig) as client:

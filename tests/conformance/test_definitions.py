@@ -10,7 +10,10 @@ import pytest
 
 from .conftest import DEFINITIONS, Api, Obj, definition, established
 
-FINE: Obj = {"type": "object", "properties": {"spec": {"type": "object", "properties": {"a": {"type": "string"}}}}}
+FINE: Obj = {
+    "type": "object",
+    "properties": {"spec": {"type": "object", "properties": {"a": {"type": "string"}}}},
+}
 
 
 def _with(**spec: Any) -> Obj:
@@ -161,7 +164,12 @@ async def test_two_versions(api: Api, installed: str) -> None:
     await established(api, f"things.{installed}")
     old, new = (f"/apis/{installed}/{v}/things" for v in ("v1beta1", "v1"))
     await api.until(old, lambda r: r.code == 200)
-    thing = {"apiVersion": f"{installed}/v1beta1", "kind": "Thing", "metadata": {"name": "t"}, "spec": {"a": "b"}}
+    thing = {
+        "apiVersion": f"{installed}/v1beta1",
+        "kind": "Thing",
+        "metadata": {"name": "t"},
+        "spec": {"a": "b"},
+    }
     assert (await api.post(old, thing)).body["apiVersion"] == f"{installed}/v1beta1"
     assert (await api.get(f"{new}/t")).body["apiVersion"] == f"{installed}/v1"
     assert (await api.get(old)).body["items"][0]["apiVersion"] == f"{installed}/v1beta1"

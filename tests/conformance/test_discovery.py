@@ -11,7 +11,12 @@ async def test_groups(api: Api, group: str) -> None:
     body = (await api.get("/apis")).body
     found = {g["name"]: [v["version"] for v in g["versions"]] for g in body["groups"]}
     assert found[group] == ["v1"]
-    for name in ("apiextensions.k8s.io", "coordination.k8s.io", "events.k8s.io", "admissionregistration.k8s.io"):
+    for name in (
+        "apiextensions.k8s.io",
+        "coordination.k8s.io",
+        "events.k8s.io",
+        "admissionregistration.k8s.io",
+    ):
         assert "v1" in found[name]
     assert (await api.get("/api")).body["versions"] == ["v1"]
 
@@ -23,7 +28,9 @@ async def test_resources(api: Api, group: str) -> None:
     assert (widget["kind"], widget["singularName"], widget["namespaced"]) == ("Widget", "widget", True)
     assert widget["categories"] == ["conformance"]
     assert widget["shortNames"] == [f"w{group[1:4]}"]
-    assert {"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"} <= set(widget["verbs"])
+    assert {"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"} <= set(
+        widget["verbs"]
+    )
     assert set(found["widgets/status"]["verbs"]) == {"get", "patch", "update"}
     core = {r["name"]: r for r in (await api.get("/api/v1")).body["resources"]}
     assert not core["namespaces"]["namespaced"]
@@ -62,7 +69,12 @@ async def test_version_and_health(api: Api) -> None:
 
 
 async def test_self_reviews(api: Api, widgets: Kind) -> None:
-    attributes = {"verb": "create", "group": widgets.group, "resource": "widgets", "namespace": widgets.namespace}
+    attributes = {
+        "verb": "create",
+        "group": widgets.group,
+        "resource": "widgets",
+        "namespace": widgets.namespace,
+    }
     body = {
         "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
         "spec": {"resourceAttributes": attributes},

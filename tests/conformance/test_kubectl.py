@@ -59,9 +59,19 @@ def test_apply_client_side(run: Run) -> None:
 def test_apply_server_side(run: Run) -> None:
     done = run("apply", "--server-side", "-f", "-", stdin=run.manifest())
     assert done.endswith("/a serverside-applied\n")
-    text = run("apply", "--server-side", "--field-manager=b", "-f", "-", stdin=run.manifest(size=5), check=False)
+    text = run(
+        "apply", "--server-side", "--field-manager=b", "-f", "-", stdin=run.manifest(size=5), check=False
+    )
     assert 'conflict with "kubectl": .spec.size' in text
-    run("apply", "--server-side", "--field-manager=b", "--force-conflicts", "-f", "-", stdin=run.manifest(size=5))
+    run(
+        "apply",
+        "--server-side",
+        "--field-manager=b",
+        "--force-conflicts",
+        "-f",
+        "-",
+        stdin=run.manifest(size=5),
+    )
     assert run("get", "widgets", "a", "-o", "jsonpath={.spec.size}") == "5"
 
 
@@ -208,7 +218,10 @@ def test_delete_by_label_and_wait(run: Run) -> None:
 def test_definition_by_kubectl(run: Run) -> None:
     name = f"gadgets.k{secrets.token_hex(3)}.conformance.dev"
     plural, _, group = name.partition(".")
-    schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": {"a": {"type": "string"}}}}}
+    schema = {
+        "type": "object",
+        "properties": {"spec": {"type": "object", "properties": {"a": {"type": "string"}}}},
+    }
     body: Obj = {
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": name},
         "spec": {"group": group, "scope": "Cluster", "names": {"plural": plural, "kind": "Gadget"},

@@ -36,7 +36,12 @@ async def test_label_selectors(api: Api, five: Kind, selector: str, wanted: str)
 
 @pytest.mark.parametrize(
     ("selector", "wanted"),
-    [("metadata.name=b", "b"), ("metadata.name!=b", "acde"), ("spec.color=green", "ab"), ("spec.color!=green", "cde")],
+    [
+        ("metadata.name=b", "b"),
+        ("metadata.name!=b", "acde"),
+        ("spec.color=green", "ab"),
+        ("spec.color!=green", "cde"),
+    ],
 )
 async def test_field_selectors(api: Api, five: Kind, selector: str, wanted: str) -> None:
     assert _names((await api.get(five.path, fieldSelector=selector)).body) == wanted

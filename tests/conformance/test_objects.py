@@ -227,8 +227,14 @@ async def test_leases_and_events(api: Api, ns: str) -> None:
     }  # fmt: skip
     assert (await api.post(f"/api/v1/namespaces/{ns}/events", event)).code == 201
     other = (await api.get(f"/apis/events.k8s.io/v1/namespaces/{ns}/events/e")).body
-    assert (other["note"], other["regarding"]["name"], other["apiVersion"]) == ("hello", "a", "events.k8s.io/v1")
-    found = await api.get(f"/api/v1/namespaces/{ns}/events", fieldSelector="involvedObject.name=a,type=Normal")
+    assert (other["note"], other["regarding"]["name"], other["apiVersion"]) == (
+        "hello",
+        "a",
+        "events.k8s.io/v1",
+    )
+    found = await api.get(
+        f"/api/v1/namespaces/{ns}/events", fieldSelector="involvedObject.name=a,type=Normal"
+    )
     assert len(found.body["items"]) == 1
     found = await api.get(f"/api/v1/namespaces/{ns}/events", fieldSelector="involvedObject.name=b")
     assert found.body["items"] == []

@@ -7,7 +7,9 @@ from .conftest import JSON_PATCH, MERGE, STRATEGIC, Api, Kind
 
 async def test_merge_patch(api: Api, widgets: Kind) -> None:
     await api.post(widgets.path, widgets.make(labels={"a": "1", "b": "2"}, names=["x"]))
-    reply = await api.patch(f"{widgets.path}/a", {"metadata": {"labels": {"a": None}}, "spec": {"names": ["y"]}})
+    reply = await api.patch(
+        f"{widgets.path}/a", {"metadata": {"labels": {"a": None}}, "spec": {"names": ["y"]}}
+    )
     assert reply.code == 200
     assert reply.body["metadata"]["labels"] == {"b": "2"}
     assert reply.body["spec"]["names"] == ["y"]
@@ -42,7 +44,9 @@ async def test_strategic_patch_is_for_built_in_kinds(api: Api, widgets: Kind) ->
     reply = await api.patch(f"{path}/c", patch, STRATEGIC)
     assert reply.body["data"] == {"b": "2"}
     assert sorted(reply.body["metadata"]["finalizers"]) == ["conformance.dev/one", "conformance.dev/two"]
-    gone = {"metadata": {"$deleteFromPrimitiveList/finalizers": ["conformance.dev/one", "conformance.dev/two"]}}
+    gone = {
+        "metadata": {"$deleteFromPrimitiveList/finalizers": ["conformance.dev/one", "conformance.dev/two"]}
+    }
     reply = await api.patch(f"{path}/c", gone, STRATEGIC)
     assert "finalizers" not in reply.body["metadata"]
 
@@ -156,4 +160,6 @@ async def test_apply_atomic_map(api: Api, widgets: Kind) -> None:
 async def test_several_conflicts(api: Api, widgets: Kind) -> None:
     await api.apply(f"{widgets.path}/a", widgets.make(size=3, names=["x"]), "one")
     reply = await api.apply(f"{widgets.path}/a", widgets.make(size=4, names=["y"]), "two")
-    assert reply.message == 'Apply failed with 2 conflicts: conflicts with "one":\n- .spec.names\n- .spec.size'
+    assert (
+        reply.message == 'Apply failed with 2 conflicts: conflicts with "one":\n- .spec.names\n- .spec.size'
+    )

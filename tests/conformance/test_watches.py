@@ -42,7 +42,11 @@ async def test_watch_without_a_version_begins_with_what_is_there(api: Api, widge
 
 async def test_watch_list(api: Api, widgets: Kind) -> None:
     await api.post(widgets.path, widgets.make("a"))
-    query = {"sendInitialEvents": "true", "allowWatchBookmarks": "true", "resourceVersionMatch": "NotOlderThan"}
+    query = {
+        "sendInitialEvents": "true",
+        "allowWatchBookmarks": "true",
+        "resourceVersionMatch": "NotOlderThan",
+    }
     async with api.watch(widgets.path, **query) as watch:
         assert await watch.names(1) == [("ADDED", "a")]
         mark = await watch.next()
@@ -90,7 +94,11 @@ async def test_namespaces_do_not_mix(api: Api, widgets: Kind) -> None:
         await api.post(widgets.path, widgets.make("here"))
         await api.delete(f"{other.path}/elsewhere")
         assert await here.names(1) == [("ADDED", "here")]
-        assert await everywhere.names(3) == [("ADDED", "elsewhere"), ("ADDED", "here"), ("DELETED", "elsewhere")]
+        assert await everywhere.names(3) == [
+            ("ADDED", "elsewhere"),
+            ("ADDED", "here"),
+            ("DELETED", "elsewhere"),
+        ]
 
 
 async def test_timeout_ends_the_watch(api: Api, widgets: Kind) -> None:

@@ -7,8 +7,9 @@ import hashlib
 import json
 import secrets
 import sqlite3
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,11 +39,30 @@ def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+@dataclass(frozen=True)
+class _AccountToken:
+    """What a service account's token stands for. `expires` is in seconds since the epoch, machine time."""
+
+    namespace: str
+    name: str
+    uid: str
+    expires: float
+
+
 class Users:
     """The users of one control plane; tokens are made here once and never stored in clear but in kubeconfigs."""
 
-    def __init__(self, db: sqlite3.Connection, directory: Path) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, directory: Path, account_uid: Callable[[str, str], str]
+    ) -> None:
+        """`account_uid` tells the uid of the service account of a namespace and name, "" if there is none."""
         self._db = db
+        self._account_uid = account_uid
+        db.execute("DELETE FROM account_tokens WHERE expires < ?", (time.time(),))
+        self._account_tokens = {
+            row[0]: _AccountToken(*row[1:])
+            for row in db.execute("SELECT token_hash, namespace, name, uid, expires FROM account_tokens")
+        }
         self._directory = directory
         self._by_hash: dict[str, User] = {}
         self._by_name: dict[str, User] = {}
@@ -69,10 +89,40 @@ class Users:
     def authenticate(self, header: str | None) -> User:
         """Return the user who holds the bearer token of an Authorization header; raises 401."""
         scheme, _, token = (header or "").partition(" ")
-        user = self._by_hash.get(_hash(token.strip())) if scheme.lower() == "bearer" else None
+        if scheme.lower() != "bearer":
+            raise unauthorized()
+        digest = _hash(token.strip())
+        user = self._by_hash.get(digest) or self._account(digest)
         if user is None:
             raise unauthorized()
         return user
+
+    def _account(self, digest: str) -> User | None:
+        """Return the service account that holds a token, as long as both last."""
+        found = self._account_tokens.get(digest)
+        if found is None or found.expires < time.time():
+            return None
+        if self._account_uid(found.namespace, found.name) != found.uid:
+            return None
+        name = f"system:serviceaccount:{found.namespace}:{found.name}"
+        groups = [
+            "system:serviceaccounts",
+            f"system:serviceaccounts:{found.namespace}",
+            "system:authenticated",
+        ]
+        granted = self._by_name.get(name)
+        if granted:
+            groups = [*dict.fromkeys([*granted.groups, *groups])]
+        return User(name, found.uid, tuple(groups), granted.namespace if granted else "")
+
+    def account_token(self, namespace: str, name: str, uid: str, seconds: int) -> tuple[str, float]:
+        """Make a token for a service account; returns it with its expiry (seconds since the epoch)."""
+        token, expires = secrets.token_urlsafe(32), time.time() + seconds
+        self._db.execute(
+            "INSERT INTO account_tokens VALUES (?,?,?,?,?)", (_hash(token), namespace, name, uid, expires)
+        )
+        self._account_tokens[_hash(token)] = _AccountToken(namespace, name, uid, expires)
+        return token, expires
 
     def add(self, name: str, groups: Sequence[str], namespace: str) -> str | None:
         """Make a user, or give an existing one other groups; returns the token of a new one, else None."""

@@ -453,11 +453,21 @@ def compile_rule(raw: Obj) -> Rule:
     )
 
 
+def _plain(node: Obj) -> bool:
+    """Tell whether values under a schema are the same to CEL as in JSON."""
+    if node.get("type") == "number" or node.get("format") in _TO_TIME:
+        return False
+    properties = node.get("properties") or {}
+    below = [v for v in (node.get("items"), node.get("additionalProperties")) if isinstance(v, dict)]
+    return all(escape(k) == k for k in properties) and all(map(_plain, [*properties.values(), *below]))
+
+
 class RuleNode:
     """The rules of one schema node and, below it, those nodes that lead to more rules."""
 
     def __init__(self, node: Obj, *, root: bool = False) -> None:
         self.node = node
+        self.plain = _plain(node)
         self.rules = [compile_rule(r) for r in node.get("x-kubernetes-validations") or ()]
         for nested in node.get("allOf") or ():
             self.rules += [compile_rule(r) for r in nested.get("x-kubernetes-validations") or ()]
@@ -497,8 +507,9 @@ class RuleNode:
         return [table.get(tuple(str(v.get(k)) for k in keys)) if isinstance(v, dict) else None for v in value]
 
     def _own_errors(self, value: Any, old: Any, *, update: bool, path: str) -> Iterator[FieldError]:
-        variables = {"self": to_cel(value, self.node)}
-        old_self = None if old is None else to_cel(old, self.node)
+        node = None if self.plain else self.node
+        variables = {"self": to_cel(value, node)}
+        old_self = None if old is None else to_cel(old, node)
         for rule in self.rules:
             scope = dict(variables)
             if rule.optional_old:

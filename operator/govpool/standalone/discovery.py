@@ -50,6 +50,13 @@ def resource_list(registry: Registry, group: str, version: str) -> Obj | None:
                     "verbs": ["get", "patch", "update"],
                 }
             )
+        if resource.storage_key == "serviceaccounts":
+            resources.append(
+                {
+                    "name": "serviceaccounts/token", "singularName": "", "namespaced": True, "kind": "TokenRequest",
+                    "group": "authentication.k8s.io", "version": "v1", "verbs": ["create"],
+                }
+            )  # fmt: skip
     if not resources:
         return None
     name = f"{group}/{version}" if group else version

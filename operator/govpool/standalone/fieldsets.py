@@ -56,26 +56,35 @@ def item_step(item: Any, node: Obj | None) -> str | None:
     return None
 
 
-def fields_of(value: Any, node: Obj | None, path: Path = ()) -> Iterator[Path]:
-    """Yield the paths that a value sets."""
+def fields_of(value: Any, node: Obj | None, path: Path = ()) -> list[Path]:
+    """Return the paths that a value sets."""
+    found: list[Path] = []
+    _collect(value, node, path, found)
+    return found
+
+
+def _collect(value: Any, node: Obj | None, path: Path, found: list[Path]) -> None:
     if isinstance(value, dict) and not atomic_map(node):
         if not value and path:
-            yield path
+            found.append(path)
         for name, item in value.items():
             below = (*path, f"f:{name}")
-            if not is_field(node, name) and path:
-                yield below
-            yield from fields_of(item, node_of(node, name), below)
+            if path and not is_field(node, name):
+                found.append(below)
+            if isinstance(item, dict | list):
+                _collect(item, node_of(node, name), below, found)
+            else:
+                found.append(below)
     elif isinstance(value, list) and list_keys(node)[0] != "atomic":
         if not value:
-            yield path
+            found.append(path)
         for item in value:
             step = item_step(item, node)
             if step is not None:
-                yield (*path, step)
-                yield from fields_of(item, (node or {}).get("items"), (*path, step))
+                found.append((*path, step))
+                _collect(item, (node or {}).get("items"), (*path, step), found)
     elif path:
-        yield path
+        found.append(path)
 
 
 def encode_fields(fields: FieldSet) -> Obj:

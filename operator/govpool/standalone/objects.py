@@ -17,9 +17,12 @@ class Key(NamedTuple):
     name: str
 
 
+_encoder = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
+
 def encode(value: object) -> bytes:
     """Serialise to compact UTF-8 JSON, the form in which objects are stored and sent."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    return _encoder.encode(value).encode()
 
 
 def decode(data: bytes) -> Obj:

@@ -180,6 +180,10 @@ class Rest:
             if selector.matches(stored.labels, lambda p, s=stored: read_field(resource, _cheap(s, p), p)):  # type: ignore[misc]
                 yield stored
 
+    def forget(self) -> None:
+        """Forget all half-read lists: their next page is answered with 410."""
+        self._snapshots.clear()
+
     def _keep(self, token: str, snapshot: _Snapshot, start: int) -> str:
         """Remember a snapshot for its next page; the oldest is forgotten when too many lists are half read."""
         name = _read_token(token)[0] if token else secrets.token_urlsafe(9)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from . import authz
-from .authn import User
-from .errors import bad_request
+from .authn import User, Users
+from .errors import ApiError, bad_request
 from .objects import Obj
+from .storage import Stored
 
 REVIEWS = frozenset({"selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"})
 
@@ -32,6 +35,29 @@ def _rules(spec: Obj, user: User) -> Obj:
         "resourceRules": authz.rules(user, spec.get("namespace", "")),
         "nonResourceRules": [open_paths],
         "incomplete": False,
+    }
+
+
+def _seconds(body: object) -> int:
+    spec = body.get("spec") if isinstance(body, dict) else None
+    wanted = (spec or {}).get("expirationSeconds") or 3600
+    if not isinstance(wanted, int) or wanted < 600:
+        text = "spec.expirationSeconds: Invalid value: may not specify a duration less than 10 minutes"
+        raise ApiError(422, "Invalid", f'TokenRequest.authentication.k8s.io "" is invalid: {text}')
+    return min(wanted, 365 * 86400)
+
+
+def token(body: object, account: Stored, users: Users) -> Obj:
+    """Answer a TokenRequest for a service account; raises 422 on a lifetime under ten minutes."""
+    seconds = _seconds(body)
+    made, expires = users.account_token(account.key.namespace, account.key.name, account.uid, seconds)
+    until = datetime.fromtimestamp(expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "kind": "TokenRequest",
+        "apiVersion": "authentication.k8s.io/v1",
+        "metadata": {"name": account.key.name, "namespace": account.key.namespace},
+        "spec": {"expirationSeconds": seconds},
+        "status": {"token": made, "expirationTimestamp": until},
     }
 
 

@@ -132,8 +132,11 @@ class Schema:
         )
 
     @cached_property
-    def _keyed(self) -> bool:
-        return any(n.get("x-kubernetes-list-type") in ("set", "map") for n in walk(self.node))
+    def _keyed(self) -> frozenset[int]:
+        """Identities of the nodes at or below which there is a list of type set or map."""
+        found: set[int] = set()
+        _mark_keyed(self.node, found)
+        return frozenset(found)
 
     @cached_property
     def _defaulted(self) -> bool:
@@ -161,7 +164,7 @@ class Schema:
             for error in validator.iter_errors(obj):
                 found.extend(_translate(error))
         if self._keyed:
-            found.extend(_list_errors(obj, self.node, ""))
+            found.extend(_list_errors(obj, self.node, "", self._keyed))
         return found
 
 
@@ -319,12 +322,27 @@ def _type_error(where: str, shown: str, value: object, error: Any) -> FieldError
     return FieldError(where, "Invalid value", detail, got, show_value=True, type_error=True)
 
 
-def _list_errors(value: object, node: Obj, path: str) -> Iterator[FieldError]:
-    """Find duplicates in lists of type set or map."""
+def _mark_keyed(node: Obj, found: set[int]) -> bool:
+    below = [_mark_keyed(sub, found) for sub in (node.get("properties") or {}).values()]
+    below += [
+        _mark_keyed(node[n], found)
+        for n in ("items", "additionalProperties")
+        if isinstance(node.get(n), dict)
+    ]
+    if any(below) or node.get("x-kubernetes-list-type") in ("set", "map"):
+        found.add(id(node))
+        return True
+    return False
+
+
+def _list_errors(value: object, node: Obj, path: str, keyed: frozenset[int]) -> Iterator[FieldError]:
+    """Find duplicates in lists of type set or map; only nodes that lead to one are entered."""
+    if id(node) not in keyed:
+        return
     if isinstance(value, dict):
         for name, item in value.items():
             if isinstance(item, dict | list) and (sub := _subschema(node, name)) is not None:
-                yield from _list_errors(item, sub, child(path, name))
+                yield from _list_errors(item, sub, child(path, name), keyed)
     elif isinstance(value, list) and isinstance(node.get("items"), dict):
         seen: set[bytes] = set()
         for index, item in enumerate(value):
@@ -333,7 +351,7 @@ def _list_errors(value: object, node: Obj, path: str) -> Iterator[FieldError]:
                 if identity in seen:
                     yield duplicate(child(path, index), _identity_value(item, node))
                 seen.add(identity)
-            yield from _list_errors(item, node["items"], child(path, index))
+            yield from _list_errors(item, node["items"], child(path, index), keyed)
 
 
 def _identity_value(item: object, node: Obj) -> object:

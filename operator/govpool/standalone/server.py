@@ -21,7 +21,7 @@ from . import authz, discovery, openapi, reviews
 from .admission import Policies
 from .authn import User, Users
 from .clock import Clock, utc_now
-from .errors import ApiError, bad_request, internal, no_such_path
+from .errors import ApiError, bad_request, internal, no_such_path, not_found
 from .faults import Fault, FaultHook, FaultKind, FaultRequest
 from .gc import Collector
 from .kinds import BUILTIN
@@ -92,7 +92,7 @@ class ControlPlane:
         self._rest = Rest(self.store, self._writes, self.clock)
         self._streams = Streams(self.store, self.hub, self._rest, self.clock)
         self._db = self.store.connect()
-        self.users = Users(self._db, self._state)
+        self.users = Users(self._db, self._state, self._account_uid)
         self.store.subscribe(self._on_change)
         for stored in self.store.items(DEFINITIONS):
             self.registry.set_custom(stored.key.name, from_definition(stored.load()))
@@ -165,6 +165,10 @@ class ControlPlane:
         for name in self.users.names():
             self.users.write_kubeconfig(name, self.url, self.ca, None)
 
+    def _account_uid(self, namespace: str, name: str) -> str:
+        account = self.store.get(Key("serviceaccounts", namespace, name))
+        return account.uid if account else ""
+
     def add_user(self, name: str, groups: Sequence[str], namespace: str = "") -> Path:
         """Make a user with a fresh token, or give an existing one other groups; returns its kubeconfig.
 
@@ -219,6 +223,7 @@ class ControlPlane:
             self.hub.close_all()
         if fault and fault.kind is FaultKind.COMPACT:
             self.hub.compact()
+            self._rest.forget()
         if parsed is None:
             response: web.StreamResponse = await self._other(request, user)
         else:
@@ -245,6 +250,8 @@ class ControlPlane:
             raise authz.refusal(user, want)
         if resource is None:
             raise no_such_path()
+        if (path.plural, path.subresource, path.verb) == ("serviceaccounts", "token", "create"):
+            return await self._token(request, path)
         if path.plural in reviews.REVIEWS:
             body = await read_body(request, OBJECT_TYPES)
             return json_response(encode(reviews.answer(path.plural, body.value, user)), 201)
@@ -255,6 +262,14 @@ class ControlPlane:
         if path.verb == "watch":
             return await self._streams.watch(request, path, resource)
         return await self._rest.handle(request, path, resource, user)
+
+    async def _token(self, request: web.BaseRequest, path: ResourcePath) -> web.Response:
+        """Issue a token for a service account."""
+        body = await read_body(request, OBJECT_TYPES)
+        account = self.store.get(Key("serviceaccounts", path.namespace, path.name))
+        if account is None:
+            raise not_found("serviceaccounts", "", path.name)
+        return json_response(encode(reviews.token(body.value, account, self.users)), 201)
 
     async def _other(self, request: web.BaseRequest, user: User) -> web.StreamResponse:
         """Everything that is no resource: discovery, OpenAPI, version, clock."""

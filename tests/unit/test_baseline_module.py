@@ -150,7 +150,8 @@ MENDABLE: list[tuple[str, dict[str, Any], dict[str, str], dict[str, str]]] = [
         {"/etc/modprobe.d/a.conf": "install usb_storage /bin/true\n"},
         {
             "/etc/modprobe.d/govpool-baseline.conf": (
-                "install sctp /bin/false\nblacklist sctp\ninstall usb-storage /bin/false\nblacklist usb-storage\n"
+                "install sctp /bin/false\nblacklist sctp\n"
+                "install usb-storage /bin/false\nblacklist usb-storage\n"
             )
         },
     ),
@@ -204,7 +205,7 @@ def test_fails_is_mended_passes_and_stays(
 
     mended = {name: text for name, (_, _, text) in tree.snapshot().items()}
     check.mend(tree.system(read_only=False))
-    assert {name: text for name, (_, _, text) in tree.snapshot().items()} == mended or kind == "line"
+    assert {name: text for name, (_, _, text) in tree.snapshot().items()} == mended
 
 
 @pytest.mark.parametrize(("kind", "data", "files", "after"), MENDABLE, ids=[case[0] for case in MENDABLE])
@@ -279,7 +280,7 @@ JUDGED: list[tuple[str, dict[str, Any], dict[str, str], bool | None]] = [
         {"key": "PasswordAuthentication", "value": "no"},
         {
             "/usr/sbin/sshd": "",
-            "/etc/ssh/sshd_config": "PasswordAuthentication no\nMatch User bob\n PasswordAuthentication yes\n",
+            "/etc/ssh/sshd_config": "PasswordAuthentication no\nMatch User b\n PasswordAuthentication yes\n",
         },
         False,
     ),
@@ -304,9 +305,7 @@ JUDGED: list[tuple[str, dict[str, Any], dict[str, str], bool | None]] = [
     (
         "packages_absent",
         {"names": ["proftpd*"]},
-        {
-            "/var/lib/dpkg/status": "Package: proftpd-core\nStatus: install ok installed\n\nPackage: a\nStatus: x installed"
-        },
+        {"/var/lib/dpkg/status": "Package: proftpd-core\nStatus: install ok installed\n\nPackage: a\n"},
         False,
     ),
     (
@@ -353,7 +352,7 @@ JUDGED: list[tuple[str, dict[str, Any], dict[str, str], bool | None]] = [
         {"tcp": [22], "udp": []},
         {
             "/proc/net/tcp": "h\n",
-            "/proc/net/tcp6": "h\n 0: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A\n",
+            "/proc/net/tcp6": f"h\n 0: {'0' * 32}:0050 {'0' * 32}:0000 0A\n",
         },
         False,
     ),
@@ -361,9 +360,7 @@ JUDGED: list[tuple[str, dict[str, Any], dict[str, str], bool | None]] = [
     (
         "pam",
         {"stacks": {"common-auth": 2}, "module": "pam_faillock.so", "profiles": {}},
-        {
-            "/etc/pam.d/common-auth": "auth requisite pam_faillock.so preauth\nauth [default=die] pam_faillock.so authfail"
-        },
+        {"/etc/pam.d/common-auth": "auth requisite pam_faillock.so\nauth [default=die] pam_faillock.so\n"},
         True,
     ),
     (
@@ -461,8 +458,9 @@ def test_the_walk_finds_what_is_open_and_known_programs_only_where_they_belong(t
         ("accounts_uid0", {}),
         ("ports", {"tcp": [], "udp": []}),
         ("sudo_nopasswd", {"users": []}),
-    ]
-    + [("package_checksums", {"packages": ["p"]}), ("admin_sources", {"sources": []})],
+        ("package_checksums", {"packages": ["p"]}),
+        ("admin_sources", {"sources": []}),
+    ],
 )
 def test_what_only_a_person_can_decide_is_left(tree: Tree, kind: str, data: dict[str, Any]) -> None:
     with pytest.raises(NotMendable, match=r"\w+"):

@@ -78,6 +78,7 @@ class Job(TypedDict):
 
 def main() -> None:
     """Run one job."""
+    os.umask(0o077)  # Ansible and ansible-runner write files of their own beside our secrets
     signal.signal(signal.SIGTERM, lambda *_: os._exit(_EXIT_ORPHANED))  # nothing was begun yet
     _bind_to_parent()
     records = os.fdopen(os.dup(1), "w", encoding="utf-8")

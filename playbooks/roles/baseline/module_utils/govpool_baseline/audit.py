@@ -105,7 +105,7 @@ class Baseline:
                 for check in checks:
                     if check.check(system).passed is False:
                         check.mend(system)
-                        result["mended"] = True
+                result["mended"] = system.changes > 0  # by us, or by the mending of an earlier control
             except NotMendable as error:
                 result["mended"] = False
                 result["detail"] = str(error)

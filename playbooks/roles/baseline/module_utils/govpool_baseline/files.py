@@ -122,7 +122,9 @@ class Line:
         return Finding(False, self.expected, "no such line in %s" % listed(self.files))
 
     def mend(self, system):
-        """Write it."""
+        """Write it, once."""
+        if self.check(system).passed:
+            return
         old = (system.read(self.write) or "").splitlines()
         new = [self.line, *old] if self.first else [*old, self.line]
         system.write(self.write, "\n".join(new) + "\n", validate=self.validate, mode=self.mode)

@@ -36,6 +36,7 @@ class System:
         self.read_only = read_only
         self.cache = {}
         """What was found out once for all controls (the sshd settings, the walk); emptied by every change."""
+        self.changes = 0
         self.pending = set()
         """Services to reload after mending."""
 
@@ -144,6 +145,7 @@ class System:
         if self.read_only:
             raise ReadOnly("%s would have been changed during an audit" % what)
         self.cache.clear()
+        self.changes += 1
 
     def write(self, name, text, mode=0o644, validate=None):
         """Replace a file at once, keeping owner and mode of one that exists; ``validate`` is a command on the draft."""

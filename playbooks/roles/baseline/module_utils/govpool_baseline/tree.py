@@ -32,9 +32,12 @@ def _walk(system):
                 except FileNotFoundError:
                     continue
                 mode = status.st_mode
-                if stat.S_ISLNK(mode) or status.st_dev != device:
+                if stat.S_ISLNK(mode):
                     continue
                 if stat.S_ISDIR(mode):
+                    # only directories tell the file system: on an overlay, files show their layer's number
+                    if status.st_dev != device:
+                        continue
                     pending.append(entry.path)
                     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
                         finds["not_sticky"].append(system.name(entry.path))

@@ -30,7 +30,6 @@ from govpool.lifecycle.actions import (
     ResizeMachine,
     SetPower,
     Settle,
-    StartRun,
     WriteQuota,
     WriteSpec,
     WriteStatus,
@@ -52,11 +51,11 @@ class ServerTarget:
 class Applier:
     """Carries out actions against the API server and the pools."""
 
-    def __init__(self, kube: Kube, store: Store, clock: Clock, start_run: Callable[[StartRun], None]) -> None:
+    def __init__(self, kube: Kube, store: Store, clock: Clock, took: Callable[[Resource], None]) -> None:
         self._kube = kube
         self._store = store
         self._clock = clock
-        self._start_run = start_run
+        self._took = took
 
     async def apply(self, actions: tuple[Action, ...], target: ServerTarget | None = None) -> None:
         """Carry out the actions in their order.
@@ -101,8 +100,6 @@ class Applier:
                     raise
             case Announce(resource, reason, note, warning):
                 await events.post(self._kube, resource, reason, note, warning=warning, now=self._clock.now())
-            case StartRun():
-                self._start_run(action)
             case _:
                 await self._machine(action, target)
 
@@ -156,6 +153,3 @@ class Applier:
                     server = self._store.get(CloudServer, name, resource.metadata.namespace)
                     if server is not None:
                         await access.forget(self._kube, server)
-
-    def _took(self, resource: Resource) -> None:
-        self._store.put(resource)

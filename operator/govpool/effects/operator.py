@@ -86,6 +86,7 @@ class Operator:
             Pools(self.kube),
             self._options.state_dir,
             self.queue.add,
+            self.saw,
             self._options.language,
         )
         for kind in WATCHED:

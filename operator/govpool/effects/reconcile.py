@@ -61,6 +61,7 @@ class Reconciler:
         pools: Pools,
         state_dir: Path,
         wake: Callable[[Key], None],
+        took: Callable[[Resource], None],
         language: Language = "en",
     ) -> None:
         self._kube = kube
@@ -69,8 +70,8 @@ class Reconciler:
         self._pools = pools
         self._state_dir = state_dir
         self._language: Language = language
-        self.runs = Runs(kube, store, clock, wake)
-        self._applier = Applier(kube, store, clock, self._start_run)
+        self.runs = Runs(kube, clock, wake, took)
+        self._applier = Applier(kube, store, clock, took)
         self._by_kind: dict[str, Callable[[Resource], Awaitable[Decision]]] = {
             CloudResourceRequest.DEFINITION.kind: self._request,
             Approval.DEFINITION.kind: self._approval,
@@ -221,9 +222,6 @@ class Reconciler:
             )
 
         self.runs.start(newest, carry_out, context)
-
-    def _start_run(self, action: StartRun) -> None:
-        raise TypeError(f"{action.key} is started by the order's own reconcile")
 
     # -- pools ------------------------------------------------------------------------------------
     async def _pool(self, resource: Resource) -> Decision:

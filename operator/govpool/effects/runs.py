@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 
+from govpool.api.base import Resource
 from govpool.api.workorder import (
     RunLease,
     ServerResult,
@@ -21,7 +22,7 @@ from govpool.api.workorder import (
 from govpool.effects.clock import Clock
 from govpool.effects.executors.base import Executor, OrderContext, OrderResult
 from govpool.effects.kube import Kube, KubeError
-from govpool.effects.store import Key, Store
+from govpool.effects.store import Key
 from govpool.lifecycle.work_order import retry_after
 from govpool_providers.errors import ProviderError
 
@@ -56,9 +57,11 @@ def _began(pid: int) -> str:
 class Runs:
     """The runs that this operator has under way."""
 
-    def __init__(self, kube: Kube, store: Store, clock: Clock, wake: Callable[[Key], None]) -> None:
+    def __init__(
+        self, kube: Kube, clock: Clock, wake: Callable[[Key], None], took: Callable[[Resource], None]
+    ) -> None:
         self._kube = kube
-        self._store = store
+        self._took = took
         self._clock = clock
         self._wake = wake
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -166,7 +169,7 @@ class Runs:
                     404, "LeaseLost", f"{order.metadata.name} is run by {status.lease.holder} now"
                 )
             try:
-                self._store.put(await self._kube.write_status(current, change(status)))
+                self._took(await self._kube.write_status(current, change(status)))
                 return
             except KubeError as error:
                 if not error.conflict:

@@ -1,1 +1,1 @@
-"""What to do next, as pure functions of what was observed. No clock, no I/O: ``now`` is an observation too."""
+"""What to do next, as pure functions of what was observed. No clock, no I/O: ``now`` is observed too."""

@@ -1,4 +1,4 @@
-"""What a wipe certificate says, gathered from the servers that left; number, chain and signature come later."""
+"""What a wipe certificate says, gathered from the servers that left; chain and signature come later."""
 
 from __future__ import annotations
 
@@ -24,15 +24,7 @@ from govpool.api.wipecertificate import (
 )
 from govpool.api.workorder import WorkOrderKind
 from govpool.lifecycle.stages.context import StageContext
-
-UNPROVABLE = {
-    OverwriteProvability.COPY_ON_WRITE: (
-        "The storage is thin or copy-on-write: the overwrite was read back, but older blocks may survive on the "
-        "backend until it reuses them. Accepted by the validating person with this certificate."
-    ),
-    OverwriteProvability.ENCRYPTED: "",
-    OverwriteProvability.IN_PLACE: "",
-}
+from govpool.rules.wipe_plan import plan
 
 
 def left(context: StageContext) -> tuple[CloudServer, ...]:
@@ -126,7 +118,7 @@ def _medium(server: CloudServer, disk: DiskStatus) -> Medium:
         size_bytes=disk.size_bytes,
         overwrite=overwrite,
         sanitisation=disk.sanitisation,
-        residual_risk=UNPROVABLE[overwrite],
+        residual_risk=plan(overwrite).residual_risk,
         absence=disk.absence,
     )
 
@@ -149,7 +141,7 @@ def _copies(context: StageContext, disk: DiskStatus) -> list[MediumCopy]:
 
 
 def _receipt_sha256(context: StageContext) -> str | None:
-    """The hash of the receipt of this revision's backup order; kept in the stage's own record once settled."""
+    """The hash of the receipt that this revision's backup order made out."""
     order = context.order(WorkOrderKind.BACKUP)
     return order.status.receipt_sha256 if order and order.status else None
 

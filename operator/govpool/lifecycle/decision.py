@@ -13,7 +13,7 @@ from govpool.messages import Message
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do now and when to look again. ``look_again`` is an absolute time, or None: only on an event."""
+    """What to do now and when to look again: ``look_again``, an absolute time, or None: on an event."""
 
     actions: tuple[Action, ...] = ()
     look_again: datetime | None = None

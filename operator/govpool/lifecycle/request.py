@@ -50,7 +50,7 @@ STATE_CONDITION = {
 
 
 def decide(observation: RequestObservation) -> Decision:
-    """Everything that follows from the observation, the new status included. Applying it twice is applying it once."""
+    """Everything that follows from the observation, the new status included."""
     request = observation.request
     status = request.status or CloudResourceRequestStatus()
     if request.paused:

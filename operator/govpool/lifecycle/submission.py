@@ -163,7 +163,7 @@ def _supersede(approval: Approval) -> WriteStatus:
 
 
 def _settle(judged: list[Judged], recorded: ApprovedRevision | None) -> list[Action]:
-    """Approvals that can never matter again: superseded ones, and those that lie behind the recorded revision."""
+    """Approvals that can never matter again: superseded, overtaken, or behind the recorded revision."""
     newest = max((j.approval.spec.revision for j in judged), default=0)
     actions: list[Action] = []
     for item in judged:

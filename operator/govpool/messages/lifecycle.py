@@ -114,6 +114,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "TerminationConfirmed": ("{by} confirmed the end of service.", "{by} 已确认服务终止。"),
     "CertificateIssuing": ("The wipe certificate is being issued.", "正在出具数据销毁证书。"),
+    "CertificateRefused": (
+        "The certificate is refused while anything is missing: {lacks}",
+        "证书材料不完整，暂不出具：{lacks}",
+    ),
     "CertificateIssued": ("Wipe certificate {number} is issued.", "已出具数据销毁证书 {number}。"),
     "NothingWasHeld": (
         "No disk ever held data; there is nothing to certify.",

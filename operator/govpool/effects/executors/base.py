@@ -46,8 +46,8 @@ class OrderContext:
         return path
 
     def shifted(self, real: datetime) -> datetime:
-        """A time that a machine noted, on the operator's clock."""
-        return real + self.clock.ahead
+        """A time that a machine noted, on the operator's clock, to the second as people write theirs."""
+        return (real + self.clock.ahead).replace(microsecond=0)
 
 
 @dataclass(frozen=True, slots=True)

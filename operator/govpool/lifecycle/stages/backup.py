@@ -1,4 +1,4 @@
-"""Backup (数据备份): what must be destroyed is saved first, and the unit gives a receipt (YY-21(2), BZ-23)."""
+"""Backup (数据备份): what is to be destroyed is saved first; the unit gives a receipt (YY-21(2))."""
 
 from __future__ import annotations
 

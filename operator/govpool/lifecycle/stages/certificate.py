@@ -8,6 +8,7 @@ from govpool.lifecycle.decision import StageResult
 from govpool.lifecycle.naming import certificate_name
 from govpool.lifecycle.stages.context import StageContext
 from govpool.messages import message
+from govpool.rules.certificate import missing
 
 
 def decide(context: StageContext) -> StageResult:
@@ -18,6 +19,10 @@ def decide(context: StageContext) -> StageResult:
         return context.done(message("CertificateIssued", number=stored.spec.number), at=stored.spec.issued)
     if not held_anything(context):
         return context.done(message("NothingWasHeld"), at=context.before)
+    written = draft(context)
+    if lacks := missing(written):
+        told = "; ".join(f"{lack.path}: {lack.why} ({lack.source})" for lack in lacks)
+        return context.failed(message("CertificateRefused", lacks=told))
     return context.waiting(
-        message("CertificateIssuing"), actions=(IssueCertificate(context.request, name, draft(context)),)
+        message("CertificateIssuing"), actions=(IssueCertificate(context.request, name, written),)
     )

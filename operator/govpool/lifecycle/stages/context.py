@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from govpool.api.cloudpolicy import CloudPolicy, CloudPolicySpec, Role, StageRule
+from govpool.api.cloudpolicy import ApplicationType, CloudPolicy, CloudPolicySpec, Role, StageRule
 from govpool.api.cloudresourcerequest import (
     ApprovedRevision,
     CloudResourceRequest,
@@ -70,6 +70,16 @@ class StageContext:
     def due(self) -> datetime | None:
         """When this stage must be done, counted from the stage before."""
         return self.calendar.after_working_days(self.before, self.rule.clock) if self.rule.clock else None
+
+    @property
+    def execution_due(self) -> datetime | None:
+        """When carrying out an approval must be done (YY-20): counted once, from its approval."""
+        if self.rule.clock:
+            return self.due
+        execution = self.regulation.execution
+        changing = self.approved.application in (ApplicationType.CHANGE, ApplicationType.MAJOR_CHANGE)
+        span = execution.change if changing else execution.new
+        return self.calendar.after_working_days(self.approved.at, span) if span else None
 
     @property
     def live(self) -> tuple[CloudServer, ...]:

@@ -12,6 +12,9 @@ from govpool.lifecycle.naming import made_for, order_name, run_key
 from govpool.lifecycle.stages.context import StageContext
 from govpool.messages import message
 
+EXECUTION = (WorkOrderKind.BASELINE, WorkOrderKind.HANDOVER)
+"""Orders that belong to carrying out an approval and share its clock."""
+
 
 def carried_out_by(
     context: StageContext, work: WorkOrderKind, servers: tuple[CloudServer, ...]
@@ -29,8 +32,10 @@ def carried_out_by(
         )
     state = status.state.value if status else WorkOrderState.PENDING.value
     progress = (status.progress or status.message) if status else ""
+    due = context.execution_due if work in EXECUTION else None
     return context.waiting(
-        message("OrderRunning", work=work.value, order=order.metadata.name, state=state, progress=progress)
+        message("OrderRunning", work=work.value, order=order.metadata.name, state=state, progress=progress),
+        due=due,
     )
 
 
@@ -48,7 +53,7 @@ def _order(context: StageContext, work: WorkOrderKind, servers: tuple[CloudServe
             servers=[server.metadata.name for server in servers],
             run_key=run_key(request.metadata.uid, work, revision),
             started_by=context.now,
-            due=context.due,
+            due=context.execution_due if work in EXECUTION else context.due,
             article=context.clause,
         ),
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from govpool.api.base import WorkingDays
-from govpool.api.cloudpolicy import ApplicationType
 from govpool.api.cloudserver import CloudServer, ServerPhase
 from govpool.lifecycle.actions import Action, Create, WriteSpec
 from govpool.lifecycle.decision import StageResult
@@ -37,7 +35,7 @@ def decide(context: StageContext) -> StageResult:
             lagging=", ".join(lagging),
             faults="; ".join(faults),
         )
-        return context.waiting(text, due=execution_due(context), actions=tuple(actions))
+        return context.waiting(text, due=context.execution_due, actions=tuple(actions))
     return context.done(message("ServersOpen", wanted=len(context.plan.wanted)), at=_opened(context))
 
 
@@ -45,16 +43,6 @@ def carries_out(server: CloudServer) -> bool:
     """Whether the server runs as its spec says."""
     status = server.status
     return status is not None and status.phase in OPEN_PHASES and status.revision == server.spec.revision
-
-
-def execution_due(context: StageContext) -> datetime | None:
-    """When carrying out must be done: the stage's own clock, else the policy's execution clock."""
-    if context.rule.clock:
-        return context.due
-    execution = context.regulation.execution
-    changing = context.approved.application in (ApplicationType.CHANGE, ApplicationType.MAJOR_CHANGE)
-    span: WorkingDays | None = execution.change if changing else execution.new
-    return context.calendar.after_working_days(context.approved.at, span) if span else None
 
 
 def _opened(context: StageContext) -> datetime:

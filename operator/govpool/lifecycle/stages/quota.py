@@ -44,4 +44,5 @@ def decide(context: StageContext) -> StageResult:
 
 def describe(amounts_: Amounts) -> str:
     """Amounts in the field's own units."""
-    return f"{amounts_.servers} x, {amounts_.vcpu} vCPU, {amounts_.memory_gib} GiB RAM, {amounts_.storage_gib} GiB"
+    size = f"{amounts_.vcpu} vCPU, {amounts_.memory_gib} GiB RAM, {amounts_.storage_gib} GiB"
+    return f"{amounts_.servers} x, {size}"

@@ -1,4 +1,4 @@
-"""Reclaim (资源回收): wiped disks are deleted, everything is seen absent, the quota is given back (YY-21(2))."""
+"""Reclaim (资源回收): wiped disks are deleted and seen absent, the quota is given back (YY-21(2))."""
 
 from __future__ import annotations
 

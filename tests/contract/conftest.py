@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from govpool_providers.local.settings import LocalSettings
 
 sys.path.insert(0, str(Path(__file__).parent))  # importlib mode puts no test folder on the path
 
-from contract_pools import ACCESS, HOST_KEY, USER_KEY, KeyPair, Pool, free_settings
+from contract_pools import ACCESS, HOST_KEY, USER_KEY, KeyPair, Pool, free_settings, want_machine
 
 
 @pytest.fixture(scope="session")
@@ -38,24 +39,47 @@ def base_image(host_ready: None) -> Path:
     return build(settings.images, "bookworm")
 
 
-@pytest.fixture
-def pool_home() -> Iterator[Path]:
+@contextmanager
+def made_pool_home() -> Iterator[Path]:
     """A folder that pytest never rotates away under a machine that still runs."""
     home = Path(tempfile.mkdtemp(prefix="govpool-contract-", dir="/var/tmp"))
     yield home
     home.rmdir()
 
 
-@pytest.fixture
-def local_connection(pool_home: Path, base_image: Path) -> Iterator[PoolConnection]:
-    connection = PoolConnection("contract", free_settings(pool_home / "pool"))
-    yield connection
+@contextmanager
+def made_local_pool(home: Path, number: int = 0) -> Iterator[Pool]:
+    """A new local pool, of which nothing is left in the end."""
+    connection = PoolConnection("contract", free_settings(home / "pool", number))
+    yield local_pool_on(connection)
     purge(connection)
     assert leftovers(connection) == []
 
 
 @pytest.fixture
-def local_pool(local_connection: PoolConnection) -> Pool:
+def pool_home() -> Iterator[Path]:
+    """The folder that the test's local pool is in."""
+    with made_pool_home() as home:
+        yield home
+
+
+@pytest.fixture
+def local_pool(pool_home: Path, base_image: Path) -> Iterator[Pool]:
+    """The test's own local pool."""
+    with made_local_pool(pool_home) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="session")
+def shared_pool(base_image: Path) -> Iterator[Pool]:
+    """A local pool with machine m1, for tests that change nothing there."""
+    with made_pool_home() as home, made_local_pool(home, 2) as pool:
+        pool.build(want_machine())
+        yield pool
+
+
+def local_pool_on(local_connection: PoolConnection) -> Pool:
+    """A local pool as a pool under test."""
     state = Path(local_connection.settings["state"])
 
     def break_sight() -> None:

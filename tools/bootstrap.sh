@@ -70,12 +70,13 @@ once() { # once NAME FILE COMMAND...
   echo "$sum" >"$stamp"
 }
 
-pip() { "$venv/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
+pip() { "$venv/bin/python" -m pip -qq --disable-pip-version-check "$@"; }
 
-# Wheels only, each by its hash: nothing is built, so nothing unpinned is fetched to build it.
+# Wheels only, each by its hash: nothing is built, so nothing unpinned is fetched to build it. Bytecode is
+# left to the first import: compiling all of it here takes as long as the rest.
 install_lock() {
   say "installing $(grep -c == requirements.lock) locked packages"
-  pip install --no-deps --only-binary :all: --require-hashes -r requirements.lock
+  pip install --no-compile --no-deps --only-binary :all: --require-hashes -r requirements.lock
 }
 
 install_project() { pip install --no-deps --no-build-isolation --no-index -e .; }

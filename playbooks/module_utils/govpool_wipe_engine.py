@@ -36,7 +36,7 @@ from ansible.module_utils.govpool_wipe_stream import (
 TOOL = "govpool_wipe"
 VERSION = "1.0.0"
 
-CHUNK = 4 << 20
+CHUNK = 1 << 20
 """Bytes written or read with one call."""
 NARROW = (64 << 10, 4 << 10)
 """After an I/O error the chunk is tried again in parts of these sizes, so that the range lost is small."""

@@ -180,7 +180,7 @@ def test_a_disk_that_only_pretends_to_write_fails_and_the_place_is_told(tmp_path
     path = disk(tmp_path / "disk", 12 * MIB)
     report = run(path, 12 * MIB, opened=faulty(on_write=lambda at, n: 0 if at == 4 * MIB else None))
     assert report["result"] == "Mismatch"
-    assert report["mismatches"] == {"count": 1, "bytes": 4 * MIB, "ranges": [[4 * MIB, 4 * MIB]]}
+    assert report["mismatches"] == {"count": 1, "bytes": engine.CHUNK, "ranges": [[4 * MIB, engine.CHUNK]]}
     assert report["mismatched_zero_bytes"] == 0
 
 

@@ -1,4 +1,5 @@
-"""One suite of requests, run against the embedded control plane and, with KUBECONFIG set, a real API server."""
+"""One suite of requests, run against the embedded control plane and, with KUBECONFIG set, a real API
+server."""
 
 from __future__ import annotations
 
@@ -99,8 +100,8 @@ class Watch:
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self.response = response
 
-    async def next(self, timeout: float = 5.0) -> Obj:
-        line = await asyncio.wait_for(self.response.content.readline(), timeout)
+    async def next(self, seconds: float = 5.0) -> Obj:
+        line = await asyncio.wait_for(self.response.content.readline(), seconds)
         assert line, "the watch ended"
         return dict(json.loads(line))
 
@@ -111,8 +112,8 @@ class Watch:
             found.append((event["type"], event["object"]["metadata"].get("name", "")))
         return found
 
-    async def ended(self, timeout: float = 5.0) -> bool:
-        while line := await asyncio.wait_for(self.response.content.readline(), timeout):
+    async def ended(self, seconds: float = 5.0) -> bool:
+        while line := await asyncio.wait_for(self.response.content.readline(), seconds):
             assert json.loads(line)["type"] == "BOOKMARK", line
         return True
 
@@ -170,13 +171,13 @@ class Api:
     async def gone(self, path: str, seconds: float = 15.0) -> None:
         """Wait until an object no longer exists."""
         async with asyncio.timeout(seconds):
-            while (await self.get(path)).code != 404:
+            while (await self.get(path)).code != 404:  # noqa: ASYNC110 - the server has no event for it
                 await asyncio.sleep(0.02)
 
     async def until(self, path: str, test: Any, seconds: float = 15.0) -> Reply:
         """Wait until an object meets a condition."""
         async with asyncio.timeout(seconds):
-            while not test(reply := await self.get(path)):
+            while not test(reply := await self.get(path)):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
             return reply
 
@@ -216,7 +217,7 @@ class Server:
             async with self.plane:
                 self._ready.set()
                 await self._stop.wait()
-        except BaseException as exc:  # noqa: BLE001 - handed to the thread that waits
+        except BaseException as exc:
             self._error = exc
             self._ready.set()
             raise

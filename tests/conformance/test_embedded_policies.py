@@ -58,7 +58,8 @@ async def test_a_decision_carries_its_author(users: Everybody) -> None:
     )
     assert (reply.code, reply.reason) == (422, "Invalid")
     assert reply.message == (
-        f"approvals.{GROUP} \"a\" is forbidden: ValidatingAdmissionPolicy 'own-name' with binding 'own-name-bound'"
+        f"approvals.{GROUP} \"a\" is forbidden: ValidatingAdmissionPolicy 'own-name' with binding "
+        "'own-name-bound'"
         " denied request: sign with your own name"
     )
     mine = {"by": "reviewer", "step": "review"}

@@ -128,7 +128,8 @@ async def test_refusal_in_upstream_words(users: Everybody) -> None:
     )
     reply = await users["unit"].get("/api/v1/namespaces")
     assert reply.message == (
-        'namespaces is forbidden: User "unit" cannot list resource "namespaces" in API group "" at the cluster scope'
+        'namespaces is forbidden: User "unit" cannot list resource "namespaces" in API group "" at the '
+        "cluster scope"
     )
     assert reply.body["details"] == {"kind": "namespaces"}
 

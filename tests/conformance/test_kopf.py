@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -53,6 +54,6 @@ async def test_kopf_works_on_it(api: Api, widgets: Kind, operator: Path) -> None
         await api.until(f"{widgets.path}/w{index}", phase)
     events = f"/api/v1/namespaces/{widgets.namespace}/events"
     await api.until(events, lambda r: len(r.body["items"]) >= 21)
-    text = operator.read_text()
+    text = await asyncio.to_thread(operator.read_text)
     assert "Traceback" not in text
     assert "Failed" not in text, text

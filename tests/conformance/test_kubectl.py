@@ -119,7 +119,8 @@ def test_describe_shows_events(run: Run) -> None:
     uid = run("get", "widget", "a", "-o", "jsonpath={.metadata.uid}")
     event: Obj = {
         "apiVersion": "v1", "kind": "Event", "metadata": {"name": "a.1", "namespace": run.space},
-        "involvedObject": {"apiVersion": f"{run.group}/v1", "kind": "Widget", "name": "a", "namespace": run.space,
+        "involvedObject": {"apiVersion": f"{run.group}/v1", "kind": "Widget", "name": "a",
+        "namespace": run.space,
                            "uid": uid},
         "reason": "Painted", "message": "it is red now", "type": "Normal", "source": {"component": "painter"},
         "firstTimestamp": "2026-01-01T00:00:00Z", "lastTimestamp": "2026-01-01T00:00:00Z", "count": 1,
@@ -223,9 +224,11 @@ def test_definition_by_kubectl(run: Run) -> None:
         "properties": {"spec": {"type": "object", "properties": {"a": {"type": "string"}}}},
     }
     body: Obj = {
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": name},
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": name},
         "spec": {"group": group, "scope": "Cluster", "names": {"plural": plural, "kind": "Gadget"},
-                 "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}]},
+                 "versions": [{"name": "v1", "served": True, "storage": True,
+                 "schema": {"openAPIV3Schema": schema}}]},
     }  # fmt: skip
     for _ in range(2):
         run("apply", "--server-side", "-f", "-", stdin=json.dumps(body))

@@ -26,7 +26,8 @@ def _names(body: dict) -> str:  # type: ignore[type-arg]
 @pytest.mark.parametrize(
     ("selector", "wanted"),
     [
-        ("n=1", "b"), ("n==1", "b"), ("n!=1", "acde"), ("n in (0,2)", "ac"), ("n notin (0,2)", "bde"), ("x", "a"),
+        ("n=1", "b"), ("n==1", "b"), ("n!=1", "acde"), ("n in (0,2)", "ac"), ("n notin (0,2)", "bde"),
+        ("x", "a"),
         ("!x", "bcde"), ("even=true,n!=0", "ce"), ("even=true,n in (0, 4)", "ae"), ("nope=1", ""),
     ],
 )  # fmt: skip

@@ -199,7 +199,10 @@ async def test_secret_string_data_and_immutability(api: Api, ns: str) -> None:
 
 
 async def test_yaml_bodies(api: Api, widgets: Kind) -> None:
-    text = f"apiVersion: {widgets.api_version}\nkind: Widget\nmetadata: {{name: y}}\nspec: {{size: 7, since: 2026-01-02T03:04:05Z}}\n"
+    text = (
+        f"apiVersion: {widgets.api_version}\nkind: Widget\nmetadata: {{name: y}}\nspec: "
+        f"{{size: 7, since: 2026-01-02T03:04:05Z}}\n"
+    )
     reply = await api.request("POST", widgets.path, raw=text.encode(), media="application/yaml")
     assert (reply.code, reply.body["spec"]["size"]) == (201, 7)
     assert reply.body["spec"]["since"] == "2026-01-02T03:04:05Z"

@@ -134,8 +134,10 @@ def selector_of(raw: Obj | None) -> Selector:
     raw = raw or {}
     terms = [Requirement(k, "in", (v,)) for k, v in (raw.get("matchLabels") or {}).items()]
     operators = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "absent"}
-    for e in raw.get("matchExpressions") or ():
-        terms.append(Requirement(e["key"], operators[e["operator"]], tuple(e.get("values") or ())))
+    terms.extend(
+        Requirement(e["key"], operators[e["operator"]], tuple(e.get("values") or ()))
+        for e in raw.get("matchExpressions") or ()
+    )
     return Selector(labels=tuple(terms))
 
 

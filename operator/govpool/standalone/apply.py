@@ -116,7 +116,8 @@ def _ownable(paths: Iterable[Path], subresource: str, *, has_status: bool) -> Fi
 
 @dataclass(frozen=True)
 class Fields:
-    """What field ownership needs to know of a resource: its schema (with metadata) and whether status is apart."""
+    """What field ownership needs to know of a resource: its schema (with metadata) and whether status is
+    apart."""
 
     node: Obj
     has_status: bool
@@ -132,7 +133,8 @@ def _content(obj: Obj) -> Obj:
 
 
 def track_update(old: Obj | None, new: Obj, writer: Writer, fields: Fields, now: str) -> None:
-    """Record in `new` that `writer` changed what differs from `old`: it owns that now, and nobody else does."""
+    """Record in `new` that `writer` changed what differs from `old`: it owns that now, and nobody else
+    does."""
     entries = read_entries(new)
     if old is None:
         entries = []
@@ -263,7 +265,8 @@ class Application:
     now: str
 
     def onto(self, live: Obj, fields: Fields) -> Obj:
-        """Return `live` with the configuration applied; raises 409 on fields that others own with other values."""
+        """Return `live` with the configuration applied; raises 409 on fields that others own with other
+        values."""
         config = _content(self.config)
         owned = fields.of(config, self.writer.subresource)
         entries = read_entries(live)

@@ -50,7 +50,8 @@ class _AccountToken:
 
 
 class Users:
-    """The users of one control plane; tokens are made here once and never stored in clear but in kubeconfigs."""
+    """The users of one control plane; tokens are made here once and never stored in clear but in
+    kubeconfigs."""
 
     def __init__(
         self, db: sqlite3.Connection, directory: Path, account_uid: Callable[[str, str], str]

@@ -91,7 +91,8 @@ ROLES: Mapping[str, tuple[Grant, ...]] = {
         _grant("core", "namespaces", frozenset({"get"}), own=True),
     ),
 }
-"""Group of a user -> what it may do. Only govpool's group and resource names are known here, not its kinds."""
+"""Group of a user -> what it may do. Only govpool's group and resource names are known here, not its
+kinds."""
 
 DEFAULT_USERS: Mapping[str, tuple[str, ...]] = {
     "admin": ("govpool:admin", "system:masters"),

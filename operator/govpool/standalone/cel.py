@@ -118,8 +118,7 @@ class CelError(Exception):
 # --- the Kubernetes function library -----------------------------------------------------------
 
 _QUANTITY = re.compile(r"^(?P<n>[-+]?(?:\d+\.?\d*|\.\d+))(?P<suffix>[eE][-+]?\d+|[numkMGTPE]|[KMGTPE]i)?$")
-_SUFFIXES = {"n": "1e-9", "u": "1e-6", "m": "1e-3", "k": "1e3", "M": "1e6", "G": "1e9", "T": "1e12", "P": "1e15",
-             "E": "1e18"}  # fmt: skip
+_SUFFIXES = dict(zip("numkMGTPE", (-9, -6, -3, 3, 6, 9, 12, 15, 18), strict=True))
 
 
 def parse_quantity(text: str) -> Decimal:
@@ -130,9 +129,9 @@ def parse_quantity(text: str) -> Decimal:
     number = Decimal(found["n"])
     suffix: str = found["suffix"] or ""
     if suffix.endswith("i"):
-        return number * 1024 ** ("KMGTPE".index(suffix[0]) + 1)
+        return number * Decimal(1024 ** ("KMGTPE".index(suffix[0]) + 1))
     if suffix in _SUFFIXES:
-        return number * Decimal(_SUFFIXES[suffix])
+        return number.scaleb(_SUFFIXES[suffix])
     return number * Decimal("1" + suffix) if suffix else number
 
 

@@ -1,4 +1,5 @@
-"""Check a CustomResourceDefinition as the API server does, and find what is wrong before anything is stored."""
+"""Check a CustomResourceDefinition as the API server does, and find what is wrong before anything is
+stored."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from .schema import EMBEDDED, INT_OR_STRING, PRESERVE, Schema
 
 _LABEL = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
 _LABEL_TEXT = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character,"
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "
+    "alphabetic character,"
     " and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is"
     " '[a-z]([-a-z0-9]*[a-z0-9])?')"
 )
@@ -30,7 +32,15 @@ _STRINGS = [
     "x-kubernetes-list-type",
     "x-kubernetes-map-type",
 ]
-_BOOLS = ["exclusiveMinimum", "exclusiveMaximum", "uniqueItems", "nullable", "x-kubernetes-preserve-unknown-fields", "x-kubernetes-embedded-resource", "x-kubernetes-int-or-string"]  # fmt: skip
+_BOOLS = [
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "uniqueItems",
+    "nullable",
+    "x-kubernetes-preserve-unknown-fields",
+    "x-kubernetes-embedded-resource",
+    "x-kubernetes-int-or-string",
+]
 _NUMBERS = ["maximum", "minimum", "multipleOf"]
 _INTS = ["maxLength", "minLength", "maxItems", "minItems", "maxProperties", "minProperties"]
 _LISTS = [
@@ -91,7 +101,8 @@ def strip_unknown(node: Obj, path: str) -> list[str]:
             kinds, go_type = _GO_TYPES[name]
             if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
                 raise bad_request(
-                    'CustomResourceDefinition in version "v1" cannot be handled as a CustomResourceDefinition: json:'
+                    'CustomResourceDefinition in version "v1" cannot be handled as a '
+                    "CustomResourceDefinition: json:"
                     f" cannot unmarshal {_JSON_NAMES.get(type(value), 'object')} into Go struct field"
                     f" JSONSchemaProps.{path}.{name} of type {go_type}"
                 )
@@ -140,9 +151,8 @@ def _openapi_errors(node: Obj, path: str) -> Iterator[FieldError]:
 def _list_type_errors(node: Obj, path: str) -> Iterator[FieldError]:
     kind, keys = node.get("x-kubernetes-list-type"), node.get("x-kubernetes-list-map-keys")
     if kind is not None and node.get("type") != "array":
-        where = f"{path}.type"
-        yield (invalid_value(where, node["type"], "must be array if x-kubernetes-list-type is specified")
-               if node.get("type") else required(where, "must be array if x-kubernetes-list-type is specified"))  # fmt: skip
+        where, detail = f"{path}.type", "must be array if x-kubernetes-list-type is specified"
+        yield invalid_value(where, node["type"], detail) if node.get("type") else required(where, detail)
     if kind is not None and kind not in ("atomic", "set", "map"):
         detail = 'supported values: "atomic", "map", "set"'
         where = f"{path}.x-kubernetes-list-type"
@@ -176,7 +186,10 @@ def _map_key_errors(node: Obj, path: str, keys: list[str]) -> Iterator[FieldErro
             detail = "must be a scalar type if parent array's x-kubernetes-list-type is map"
             yield invalid_value(f"{path}.items.properties[{key}].type", prop["type"], detail)
         elif key not in (items.get("required") or ()) and "default" not in prop:
-            detail = "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property"
+            detail = (
+                "this property is in x-kubernetes-list-map-keys, so it must have a default or be a "
+                "required property"
+            )
             yield required(f"{path}.items.properties[{key}].default", detail)
 
 
@@ -259,7 +272,8 @@ def _root_metadata_errors(node: Obj, path: str) -> Iterator[FieldError]:
     if set(metadata) - allowed:
         yield forbidden_field(
             where,
-            "must not specify anything other than name and generateName, but metadata is implicitly specified",
+            "must not specify anything other than name and generateName, but metadata is implicitly "
+            "specified",
         )
 
 

@@ -53,7 +53,8 @@ def resource_list(registry: Registry, group: str, version: str) -> Obj | None:
         if resource.storage_key == "serviceaccounts":
             resources.append(
                 {
-                    "name": "serviceaccounts/token", "singularName": "", "namespaced": True, "kind": "TokenRequest",
+                    "name": "serviceaccounts/token", "singularName": "", "namespaced": True,
+                    "kind": "TokenRequest",
                     "group": "authentication.k8s.io", "version": "v1", "verbs": ["create"],
                 }
             )  # fmt: skip

@@ -90,7 +90,8 @@ class Collector:
         try:
             await self._look(key)
         except ApiError as error:
-            # the store refused the write (disk full, say): look again when something changes or at the next start
+            # the store refused the write (disk full, say): look again when something changes or at the
+            # next start
             _log.error("clean-up of %s %s/%s failed: %s", key.storage, key.namespace, key.name, error.message)
 
     async def _look(self, key: Key) -> None:
@@ -111,7 +112,8 @@ class Collector:
             await self._check_owners(stored)
 
     def _lives(self, owner: Obj, dependent: Key) -> bool:
-        """Tell whether an owner exists: the same uid, at the cluster scope or in the dependent's namespace."""
+        """Tell whether an owner exists: the same uid, at the cluster scope or in the dependent's
+        namespace."""
         key = self._by_uid.get(str(owner.get("uid")))
         return key is not None and key.namespace in ("", dependent.namespace)
 

@@ -1,4 +1,5 @@
-"""The JSONPath subset that printer columns use: fields, quoted fields, indexes, `[*]` and equality filters."""
+"""The JSONPath subset that printer columns use: fields, quoted fields, indexes, `[*]` and equality
+filters."""
 
 from __future__ import annotations
 

@@ -149,7 +149,8 @@ _CRD_VERSION = _struct(
                 description=_string(), priority=_integer(format="int32"), jsonPath=_string()),
         "Columns that kubectl get shows.",
     ),
-    selectableFields=_list(_struct("", ("jsonPath",), jsonPath=_string()), "Fields usable in field selectors."),
+    selectableFields=_list(_struct("", ("jsonPath",), jsonPath=_string()),
+        "Fields usable in field selectors."),
 )  # fmt: skip
 
 
@@ -193,7 +194,8 @@ _CORE_EVENT = _root(
     "A report of something that happened to an object.",
     involvedObject=_REFERENCE, reason=_string("Why, in one word."), message=_string("What happened."),
     source=_struct("Who reports.", component=_string(), host=_string()),
-    firstTimestamp=_time(), lastTimestamp=_time(), count=_integer(format="int32"), type=_string("Normal or Warning."),
+    firstTimestamp=_time(), lastTimestamp=_time(), count=_integer(format="int32"),
+    type=_string("Normal or Warning."),
     eventTime=_time(), series=_struct("", **_SERIES_FIELDS), action=_string(), related=_REFERENCE,
     reportingComponent=_string(), reportingInstance=_string(),
 )  # fmt: skip
@@ -201,7 +203,8 @@ _EVENT = _root(
     "A report of something that happened to an object.",
     regarding=_REFERENCE, reason=_string("Why, in one word."), note=_string("What happened."),
     deprecatedSource=_struct("", component=_string(), host=_string()),
-    deprecatedFirstTimestamp=_time(), deprecatedLastTimestamp=_time(), deprecatedCount=_integer(format="int32"),
+    deprecatedFirstTimestamp=_time(), deprecatedLastTimestamp=_time(),
+    deprecatedCount=_integer(format="int32"),
     type=_string("Normal or Warning."), eventTime=_time(), series=_struct("", **_SERIES_FIELDS),
     action=_string(), related=_REFERENCE, reportingController=_string(), reportingInstance=_string(),
 )  # fmt: skip
@@ -270,7 +273,8 @@ _EVENT_COLUMNS = (
 )
 _ADMISSION = "admissionregistration.k8s.io"
 BUILTIN: tuple[Resource, ...] = (
-    Resource("", "v1", "namespaces", "namespace", "Namespace", False, _NAMESPACE, short_names=("ns",), status=True,
+    Resource("", "v1", "namespaces", "namespace", "Namespace", False, _NAMESPACE, short_names=("ns",),
+        status=True,
              columns=(Column("Status", ".status.phase"), _AGE), selectable=("status.phase",),
              verbs=("create", "delete", "get", "list", "patch", "update", "watch")),
     Resource("", "v1", "configmaps", "configmap", "ConfigMap", True, _CONFIG_MAP, short_names=("cm",),
@@ -284,18 +288,21 @@ BUILTIN: tuple[Resource, ...] = (
              selectable=("involvedObject.kind", "involvedObject.namespace", "involvedObject.name",
                          "involvedObject.uid", "involvedObject.apiVersion", "involvedObject.resourceVersion",
                          "involvedObject.fieldPath", "reason", "reportingComponent", "source", "type")),
-    Resource("events.k8s.io", "v1", "events", "event", "Event", True, _EVENT, short_names=("ev",), storage="events",
+    Resource("events.k8s.io", "v1", "events", "event", "Event", True, _EVENT, short_names=("ev",),
+        storage="events",
              storage_version="v1", columns=_EVENT_COLUMNS, create_on_update=True, converts=True,
              selectable=("regarding.kind", "regarding.namespace", "regarding.name", "regarding.uid", "reason",
                          "type")),
     Resource("coordination.k8s.io", "v1", "leases", "lease", "Lease", True, _LEASE, create_on_update=True,
              columns=(Column("Holder", ".spec.holderIdentity"), _AGE)),
     Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "customresourcedefinition",
-             "CustomResourceDefinition", False, _CRD, short_names=("crd", "crds"), categories=("api-extensions",),
+             "CustomResourceDefinition", False, _CRD, short_names=("crd", "crds"),
+             categories=("api-extensions",),
              status=True, columns=(Column("Created At", ".metadata.creationTimestamp", "string"),)),
     Resource(_ADMISSION, "v1", "validatingadmissionpolicies", "validatingadmissionpolicy",
              "ValidatingAdmissionPolicy", False, _POLICY, categories=("api-extensions",), status=True,
-             columns=(Column("Validations", "", "integer"), Column("ParamKind", ".spec.paramKind.kind"), _AGE)),
+             columns=(Column("Validations", "", "integer"), Column("ParamKind", ".spec.paramKind.kind"),
+                 _AGE)),
     Resource(_ADMISSION, "v1", "validatingadmissionpolicybindings", "validatingadmissionpolicybinding",
              "ValidatingAdmissionPolicyBinding", False, _BINDING, categories=("api-extensions",),
              columns=(Column("PolicyName", ".spec.policyName"), _AGE)),

@@ -1,4 +1,5 @@
-"""OpenAPI v3 and v2 documents, enough for `kubectl explain` and for the checks that `kubectl apply` makes first."""
+"""OpenAPI v3 and v2 documents, enough for `kubectl explain` and for the checks that `kubectl apply` makes
+first."""
 
 from __future__ import annotations
 

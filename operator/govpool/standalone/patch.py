@@ -1,4 +1,5 @@
-"""The three patches that change an object as it stands: merge (RFC 7386), JSON (RFC 6902) and strategic merge."""
+"""The three patches that change an object as it stands: merge (RFC 7386), JSON (RFC 6902) and strategic
+merge."""
 
 from __future__ import annotations
 
@@ -61,7 +62,8 @@ def json_patch(target: Obj, operations: object) -> Obj:
 
 
 def strategic_patch(target: Any, patch: Any, path: str = "") -> Any:
-    """Apply a strategic merge patch: a merge patch that also merges keyed lists and knows the `$` directives."""
+    """Apply a strategic merge patch: a merge patch that also merges keyed lists and knows the `$`
+    directives."""
     if not isinstance(patch, dict):
         return patch
     directive = patch.get("$patch")

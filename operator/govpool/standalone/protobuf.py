@@ -53,7 +53,8 @@ MESSAGES: dict[str, dict[int, _Field]] = {
         gracePeriodSeconds=(1, "int"), preconditions=(2, "Preconditions"), orphanDependents=(3, "bool"),
         propagationPolicy=4, dryRun=(5, "string[]"),
     ),
-    "ObjectReference": _fields(kind=1, namespace=2, name=3, uid=4, apiVersion=5, resourceVersion=6, fieldPath=7),
+    "ObjectReference": _fields(kind=1, namespace=2, name=3, uid=4, apiVersion=5, resourceVersion=6,
+        fieldPath=7),
     "LocalObjectReference": _fields(name=1),
     "Namespace": _fields(**_SPEC, spec=(2, "NamespaceSpec"), status=(3, "NamespaceStatus")),
     "NamespaceSpec": _fields(finalizers=(1, "string[]")),
@@ -78,7 +79,8 @@ MESSAGES: dict[str, dict[int, _Field]] = {
     ),
     "Lease": _fields(**_SPEC, spec=(2, "LeaseSpec")),
     "LeaseSpec": _fields(
-        holderIdentity=1, leaseDurationSeconds=(2, "int"), acquireTime=(3, "microtime"), renewTime=(4, "microtime"),
+        holderIdentity=1, leaseDurationSeconds=(2, "int"), acquireTime=(3, "microtime"), renewTime=(4,
+            "microtime"),
         leaseTransitions=(5, "int"), strategy=6, preferredHolder=7,
     ),
     "SelfSubjectReview": _fields(**_SPEC),
@@ -188,14 +190,21 @@ def decode(data: bytes) -> Obj:
             "the object provided is unrecognized (must be of type Object): it lacks the k8s prefix"
         )
     try:
-        envelope = dict(_Reader(data[len(_MAGIC) :]).fields())
-        head, raw = envelope.get(1, b""), envelope.get(2, b"")
-        if isinstance(head, int) or isinstance(raw, int):
-            raise ValueError("the envelope is malformed")
-        names = dict(_Reader(head).fields())
-        version, kind = str(_value("string", names.get(1, b""))), str(_value("string", names.get(2, b"")))
-        if kind not in MESSAGES:
-            raise bad_request(f"{kind} is read as JSON only: send it as application/json")
-        return {"apiVersion": version, "kind": kind, **_message(kind, raw)}
+        return _object(data[len(_MAGIC) :])
     except (ValueError, IndexError, OverflowError) as exc:
         raise bad_request(f"the object provided is unrecognized (must be of type Object): {exc}") from exc
+
+
+def _object(data: bytes) -> Obj:
+    envelope = dict(_Reader(data).fields())
+    names = dict(_Reader(_bytes(envelope.get(1, b""))).fields())
+    version, kind = (_bytes(names.get(n, b"")).decode() for n in (1, 2))
+    if kind not in MESSAGES:
+        raise bad_request(f"{kind} is read as JSON only: send it as application/json")
+    return {"apiVersion": version, "kind": kind, **_message(kind, _bytes(envelope.get(2, b"")))}
+
+
+def _bytes(value: int | bytes) -> bytes:
+    if isinstance(value, int):
+        raise ValueError("the envelope is malformed")  # noqa: TRY004 - the data is wrong, not the program
+    return value

@@ -185,7 +185,8 @@ class Rest:
         self._snapshots.clear()
 
     def _keep(self, token: str, snapshot: _Snapshot, start: int) -> str:
-        """Remember a snapshot for its next page; the oldest is forgotten when too many lists are half read."""
+        """Remember a snapshot for its next page; the oldest is forgotten when too many lists are half
+        read."""
         name = _read_token(token)[0] if token else secrets.token_urlsafe(9)
         self._snapshots[name] = snapshot
         self._snapshots.move_to_end(name)
@@ -198,7 +199,8 @@ class Rest:
         snapshot = self._snapshots.get(name)
         if snapshot is None:
             raise expired(
-                "The provided continue parameter is too old to display a consistent list result. You must start a new"
+                "The provided continue parameter is too old to display a consistent list result. You "
+                "must start a new"
                 " list without the continue parameter."
             )
         return snapshot, start
@@ -229,7 +231,10 @@ class Rest:
         query = request.query
         validation = query.get("fieldValidation", "") or "Warn"
         if validation not in ("Ignore", "Warn", "Strict"):
-            text = f'fieldValidation: Unsupported value: "{validation}": supported values: "", "Ignore", "Strict", "Warn"'
+            text = (
+                f'fieldValidation: Unsupported value: "{validation}": supported values: '
+                '"", "Ignore", "Strict", "Warn"'
+            )
             raise ApiError(422, "Invalid", f'{path.verb}Options.meta.k8s.io "" is invalid: {text}')
         dry_run = query.getall("dryRun", [])
         if any(d != "All" for d in dry_run):
@@ -300,8 +305,11 @@ class Rest:
             call.dry_run = True
         propagation = body.get("propagationPolicy") or request.query.get("propagationPolicy", "")
         if propagation not in ("", "Foreground", "Background", "Orphan"):
-            text = f'propagationPolicy: Unsupported value: "{propagation}": supported values: "Foreground", "Background",'
-            raise ApiError(422, "Invalid", f'DeleteOptions.meta.k8s.io "" is invalid: {text} "Orphan", "nil"')
+            text = (
+                f'propagationPolicy: Unsupported value: "{propagation}": supported values: '
+                '"Foreground", "Background", "Orphan"'
+            )
+            raise ApiError(422, "Invalid", f'DeleteOptions.meta.k8s.io "" is invalid: {text}')
         if body.get("orphanDependents") or flag(request, "orphanDependents"):
             propagation = "Orphan"
         conditions = body.get("preconditions") or {}
@@ -342,7 +350,8 @@ def _report_duplicates(body: Body, call: Call) -> None:
     if call.validation == "Strict":
         resource = call.resource
         raise bad_request(
-            f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: strict decoding'
+            f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
+            "strict decoding"
             f" error: {', '.join(body.duplicates)}"
         )
     call.warnings.extend(body.duplicates)

@@ -20,7 +20,8 @@ def _access(spec: Obj, user: User) -> Obj:
         verb = (spec.get("nonResourceAttributes") or {}).get("verb", "")
         return {"allowed": verb in ("get", "head") or "govpool:admin" in user.groups}
     attributes = authz.Attributes(
-        wanted.get("verb", ""), wanted.get("group", ""), wanted.get("resource", ""), wanted.get("namespace", ""),
+        wanted.get("verb", ""), wanted.get("group", ""), wanted.get("resource", ""),
+        wanted.get("namespace", ""),
         wanted.get("name", ""), wanted.get("subresource", ""),
     )  # fmt: skip
     return {"allowed": authz.allowed(user, attributes)}

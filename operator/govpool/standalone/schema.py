@@ -298,21 +298,28 @@ def _translate(error: Any) -> Iterator[FieldError]:
                     yield from _translate(cause)
     elif name == "Required":
         yield required(child(path, kind.property))
-    elif name == "Enum":
-        options = sorted(o if isinstance(o, str) else _number(o) for o in kind.options if o is not None)
-        yield unsupported(where, value, options)
-    elif name == "MaxLength":
-        yield FieldError(where, "Too long", f"may not be more than {kind.limit} bytes")
-    elif name == "MaxItems" or name == "MaxProperties":
-        detail = f"must have at most {kind.limit} items"
-        yield FieldError(where, "Too many", detail, len(value), show_value=True)
     elif name == "Type":
         yield _type_error(where, shown, value, error)
-    elif name == "Format":
-        detail = f"{shown} in body must be of type {kind.format}: {encode(value).decode()}"
-        yield invalid_value(where, value, detail)
     else:
-        yield invalid_value(where, value, error.message)
+        yield _one_value(where, shown, value, error)
+
+
+def _one_value(where: str, shown: str, value: Any, error: Any) -> FieldError:
+    """Translate what is wrong with a single value."""
+    kind = error.kind
+    name = type(kind).__name__
+    if name == "Enum":
+        options = [o if isinstance(o, str) else _number(o) for o in kind.options if o is not None]
+        return unsupported(where, value, options)
+    if name == "MaxLength":
+        return FieldError(where, "Too long", f"may not be more than {kind.limit} bytes")
+    if name in ("MaxItems", "MaxProperties"):
+        detail = f"must have at most {kind.limit} items"
+        return FieldError(where, "Too many", detail, len(value), show_value=True)
+    if name == "Format":
+        detail = f"{shown} in body must be of type {kind.format}: {encode(value).decode()}"
+        return invalid_value(where, value, detail)
+    return invalid_value(where, value, error.message)
 
 
 def _type_error(where: str, shown: str, value: object, error: Any) -> FieldError:

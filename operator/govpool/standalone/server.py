@@ -44,7 +44,8 @@ _SHUTDOWN_SECONDS = 1.0
 class ControlPlane:
     """An embedded control plane over one state directory.
 
-    Use it as an async context manager, or run it with `serve`. `port` 0 takes the port of the last start, or a
+    Use it as an async context manager, or run it with `serve`. `port` 0 takes the port of the last start,
+    or a
     free one. `faults` is for tests. `clock` is the base of server time; it can be moved on, never back.
     """
 
@@ -235,7 +236,8 @@ class ControlPlane:
             return None
         p = parsed or ResourcePath("", "", "", "")
         return self._faults(
-            FaultRequest(request.method, request.path, p.verb, p.group, p.plural, p.namespace, p.name, p.subresource,
+            FaultRequest(request.method, request.path, p.verb, p.group, p.plural, p.namespace, p.name,
+                p.subresource,
                          user.name)
         )  # fmt: skip
 

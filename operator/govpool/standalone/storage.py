@@ -68,7 +68,8 @@ def stored(key: Key, rv: int, obj: Obj, data: bytes | None = None) -> Stored:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a write did: `old` is None on creation; on deletion `new` is the last state at the deletion's version."""
+    """What a write did: `old` is None on creation; on deletion `new` is the last state at the deletion's
+    version."""
 
     new: Stored
     old: Stored | None

@@ -84,7 +84,8 @@ class _Form:
             "metadata": metadata,
         }
         if self.accepted.form == "Table":
-            row = {"cells": [], "object": {"kind": "PartialObjectMetadata", "apiVersion": tables.TABLE_VERSION,
+            row = {"cells": [], "object": {"kind": "PartialObjectMetadata",
+            "apiVersion": tables.TABLE_VERSION,
                                            "metadata": metadata}}  # fmt: skip
             table = tables.table(self.resource, [], {"resourceVersion": str(rv)}, self.clock.now())
             head = table | {"rows": [row]}
@@ -161,10 +162,10 @@ class Streams:
         return b"".join(lines)
 
     async def _follow(
-        self, response: web.StreamResponse, watcher: Watcher, form: _Form, timeout: int, *, bookmarks: bool
+        self, response: web.StreamResponse, watcher: Watcher, form: _Form, seconds: int, *, bookmarks: bool
     ) -> None:
         loop = asyncio.get_running_loop()
-        end = loop.time() + timeout
+        end = loop.time() + seconds
         while not watcher.closed:
             watcher.wake.clear()
             if watcher.pending:

@@ -55,7 +55,8 @@ class Watcher:
         self.closed = False
 
     def offer(self, recent: Recent) -> None:
-        """Queue the change if it concerns this watch, as ADDED, MODIFIED or DELETED from its point of view."""
+        """Queue the change if it concerns this watch, as ADDED, MODIFIED or DELETED from its point of
+        view."""
         kind = self._kind(recent)
         if kind is None:
             return

@@ -34,7 +34,8 @@ _BLOCKING = frozenset(
     {"FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid"}
 )
 _UNCHECKED = (
-    "some validation rules were not checked because the object was invalid; correct the existing errors to complete"
+    "some validation rules were not checked because the object was invalid; correct the existing "
+    "errors to complete"
     " validation"
 )
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
@@ -175,7 +176,10 @@ class Writes:
         """Create an object by server-side apply."""
         obj, resource = application.config, call.resource
         if meta(obj).get("uid"):
-            why = f"uid mismatch: the provided object specified uid {meta(obj)['uid']}, and no existing object was found"
+            why = (
+                f"uid mismatch: the provided object specified uid {meta(obj)['uid']}, and no existing "
+                "object was found"
+            )
             raise conflict(resource.plural, resource.group, call.name, why)
         applied = application.onto({"metadata": {}}, self.fields(resource))
         meta(obj)["name"] = meta(obj).get("name", call.name)
@@ -197,7 +201,8 @@ class Writes:
     ) -> Outcome:
         """Change an existing object; `transform` gets a copy of what is there. Raises ApiError.
 
-        `put` demands what a whole new object must carry; `applied` says that field owners are worked out already.
+        `put` demands what a whole new object must carry; `applied` says that field owners are worked out
+        already.
         """
         resource, head = call.resource, self._store.head(call.key)
         if head is None:
@@ -385,7 +390,8 @@ class Writes:
             )
         if obj["kind"] != resource.kind:
             raise bad_request(
-                f'{obj["kind"]} in version "{resource.version}" cannot be handled as a {resource.kind}: no kind'
+                f'{obj["kind"]} in version "{resource.version}" cannot be handled as a '
+                f"{resource.kind}: no kind"
                 f' "{obj["kind"]}" is registered for version "{resource.api_version}"'
             )
 
@@ -436,7 +442,8 @@ class Writes:
         if call.validation == "Strict":
             resource = call.resource
             raise bad_request(
-                f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: strict'
+                f'{resource.kind} in version "{resource.version}" cannot be handled as a '
+                f"{resource.kind}: strict"
                 f" decoding error: {', '.join(problems)}"
             )
         call.warnings.extend(problems)
@@ -474,7 +481,8 @@ class Writes:
     def _admit(self, call: Call, operation: str, obj: Obj | None, old: Obj | None) -> None:
         if call.user is SYSTEM:
             return
-        attempt = Attempt(call.user, call.resource, operation, call.namespace, call.name, call.subresource, obj, old,
+        attempt = Attempt(call.user, call.resource, operation, call.namespace, call.name, call.subresource,
+            obj, old,
                           call.dry_run)  # fmt: skip
         call.warnings.extend(self._policies.check(attempt))
 

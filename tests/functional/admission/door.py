@@ -50,6 +50,7 @@ class Server:
     clients: dict[str, ApiClient]
     impersonated: dict[str, list[str]] = field(default_factory=dict)
     """Users of a real server: the groups with which its administrator speaks in their name."""
+    kubeconfigs: dict[str, Path] = field(default_factory=dict)
 
     def send(
         self,
@@ -138,13 +139,14 @@ def _embedded(state: Path) -> Iterator[Server]:
     """The embedded control plane in a thread of its own, so that tests are plain functions."""
     ready, stop = threading.Event(), threading.Event()
     clients: dict[str, ApiClient] = {}
+    kubeconfigs: dict[str, Path] = {}
     failure: list[BaseException] = []
 
     async def serve() -> None:
         async with ControlPlane(state) as plane:
             for name, groups in _users().items():
-                kubeconfig = plane.add_user(name, [*groups, CAN_WRITE])
-                clients[name] = config.new_client_from_config(str(kubeconfig))
+                kubeconfigs[name] = plane.add_user(name, [*groups, CAN_WRITE])
+                clients[name] = config.new_client_from_config(str(kubeconfigs[name]))
             ready.set()
             await asyncio.to_thread(stop.wait)
 
@@ -161,7 +163,7 @@ def _embedded(state: Path) -> Iterator[Server]:
     try:
         if failure:
             raise failure[0]
-        yield Server(clients)
+        yield Server(clients, kubeconfigs=kubeconfigs)
     finally:
         stop.set()
         thread.join()
@@ -170,7 +172,8 @@ def _embedded(state: Path) -> Iterator[Server]:
 
 
 def _cluster(kubeconfig: str) -> Server:
-    server = Server({"root": config.new_client_from_config(kubeconfig)}, _users())
+    admin = config.new_client_from_config(kubeconfig)
+    server = Server({"root": admin}, _users(), {"operator": Path(kubeconfig)})
     bound = server.apply(
         {
             "apiVersion": f"{RBAC}/v1",

@@ -172,11 +172,9 @@ def sweep_scratch() -> tuple[str, ...]:
     """Remove the scratch directories whose users were killed; return their names."""
     swept: list[str] = []
     for folder in runtime_root().glob("*-*"):
-        with _opened(os.open(folder, os.O_RDONLY | os.O_DIRECTORY)) as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
+        gone_or_used = contextlib.suppress(FileNotFoundError, BlockingIOError)
+        with gone_or_used, _opened(os.open(folder, os.O_RDONLY | os.O_DIRECTORY)) as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder)
             swept.append(folder.name)
     return tuple(swept)

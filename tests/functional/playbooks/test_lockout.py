@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,8 @@ from govpool.effects.handover import (
     prove_locked_out,
     unit_accounts,
 )
-from govpool.effects.playbooks import Outcome, PlaybookResult, Target, TaskResult
+from govpool.effects.playbook_paths import scratch
+from govpool.effects.playbooks import Outcome, PlaybookResult, Target, TaskResult, sweep_stale
 
 KNOWN = "debug1: Host '10.0.0.2' is known and matches the ED25519 host key."
 OFFERED = "debug1: Offering public key: /run/x/key ED25519 SHA256:abc explicit"
@@ -127,3 +129,15 @@ async def test_nobody_there_is_no_proof() -> None:
     proof = await prove_locked_out(Target("a", "127.0.0.1", "op", "no key", key, port=1), timeout=5)
     assert proof.login is Login.UNKNOWN
     assert "refused" in proof.summary()  # the connection, not the login
+
+
+def test_keys_of_a_killed_attempt_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOVPOOL_RUNTIME_DIR", str(tmp_path / "runtime"))
+    with scratch("lockout") as used:
+        stale = used.with_name("lockout-stale")
+        stale.mkdir()
+        (stale / "key").touch()
+        assert sweep_stale(tmp_path / "state") == ("lockout-stale",)
+        assert used.is_dir()
+    assert not used.exists()
+    assert not stale.exists()

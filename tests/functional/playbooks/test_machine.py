@@ -24,7 +24,6 @@ BASELINE = {
     "protection_level": 3,
     "baseline_parameters": {
         "admin_sources": SUBNET,
-        "sudo_nopasswd_users": "govpool",
         "password_max_days": "60",
     },
 }
@@ -157,7 +156,7 @@ async def test_4_one_broken_control_is_found_and_mended(place: Place) -> None:
 
 
 async def test_5_the_operator_does_not_lock_itself_out(place: Place) -> None:
-    parameters = {"admin_sources": "192.0.2.0/24", "sudo_nopasswd_users": "govpool"}
+    parameters = {"admin_sources": "192.0.2.0/24"}
     result = await place.run(
         "baseline.yml", {"protection_level": 2, "baseline_parameters": parameters}, targets=place.targets[:1]
     )

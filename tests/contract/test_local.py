@@ -6,7 +6,6 @@ import dataclasses
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ from govpool_providers.base import (
 )
 from govpool_providers.errors import ErrorCode, ProviderError
 from govpool_providers.local import LocalProvider, cgroups, leftovers, nspawn, purge, storage
+from govpool_providers.local.network import answers_ssh
 from govpool_providers.local.settings import LocalSettings
 
 pytestmark = pytest.mark.root
@@ -40,6 +40,17 @@ def provider(local_pool: Pool) -> LocalProvider:
 
 
 @pytest.fixture
+def served(shared_pool: Pool) -> LocalProvider:
+    """A pool with a running m1, to look at and not to change."""
+    return LocalProvider(shared_pool.connection)
+
+
+def m1(provider: LocalProvider) -> Machine:
+    (machine,) = provider.list_machines()
+    return machine
+
+
+@pytest.fixture
 def machine(local_pool: Pool, provider: LocalProvider) -> Machine:
     return local_pool.build(want_machine(), provider)
 
@@ -49,49 +60,49 @@ def said(done: subprocess.CompletedProcess[str]) -> str:
     return done.stdout.strip()
 
 
-def ssh_answers(address: str, timeout: float = 1.0) -> bool:
-    try:
-        with socket.create_connection((address, 22), timeout=timeout) as connection:
-            return connection.recv(4) == b"SSH-"
-    except OSError:
-        return False
-
-
 def find_in_file(path: Path, needle: bytes) -> bool:
-    """Whether the raw file holds the bytes; holes and blocks never written are skipped."""
-    overlap = len(needle) - 1
+    """Whether the raw file holds the bytes; only blocks that were ever written are read."""
     with path.open("rb") as file:
-        tail = b""
-        while chunk := file.read(16 * 1024**2):
-            if needle in tail + chunk:
-                return True
-            tail = chunk[-overlap:]
+        end = os.fstat(file.fileno()).st_size
+        start, tail = 0, b""
+        while start < end:
+            try:
+                start = os.lseek(file.fileno(), start, os.SEEK_DATA)
+            except OSError:
+                return False
+            hole = os.lseek(file.fileno(), start, os.SEEK_HOLE)
+            for offset in range(start, hole, 16 * 1024**2):
+                chunk = os.pread(file.fileno(), min(16 * 1024**2, hole - offset), offset)
+                if needle in tail + chunk:
+                    return True
+                tail = chunk[-len(needle) :]
+            start = hole
     return False
 
 
 def test_the_first_connection_is_verified_and_the_machine_is_a_booted_server(
-    machine: Machine, ssh: Ssh
+    served: LocalProvider, ssh: Ssh
 ) -> None:
     script = (
         "systemctl is-system-running --wait; systemctl list-units --failed --no-legend; hostname;"
         "sudo -n id -u; findmnt -no FSTYPE /; findmnt -no FSTYPE /data/data1; cat /etc/resolv.conf;"
         "getent hosts $(hostname)"
     )
-    running, name, uid, root, data, hosts = said(ssh(machine, script)).splitlines()
+    running, name, uid, root, data, hosts = said(ssh(m1(served), script)).splitlines()
     assert (running, name, uid, root, data) == ("running", "web-m1", "0", "overlay", "ext4")
-    assert hosts.split() == [machine.addresses[0], "web-m1"]
+    assert hosts.split() == [m1(served).addresses[0], "web-m1"]
 
 
-def test_another_host_key_is_not_accepted(machine: Machine, ssh: Ssh) -> None:
-    refused = ssh(machine, "true", host_key=KeyPair.make())
+def test_another_host_key_is_not_accepted(served: LocalProvider, ssh: Ssh) -> None:
+    refused = ssh(m1(served), "true", host_key=KeyPair.make())
     assert refused.returncode != 0
     assert "Host key verification failed" in refused.stderr
 
 
-def test_a_login_is_quick_and_needs_no_name_service(machine: Machine, ssh: Ssh) -> None:
-    said(ssh(machine, "true"))
+def test_a_login_is_quick_and_needs_no_name_service(served: LocalProvider, ssh: Ssh) -> None:
+    said(ssh(m1(served), "true"))
     began = time.monotonic()
-    said(ssh(machine, "sudo -n true"))
+    said(ssh(m1(served), "sudo -n true"))
     assert time.monotonic() - began < 3
 
 
@@ -146,8 +157,8 @@ def physical_extents(path: Path) -> list[tuple[int, int]]:
     return joined
 
 
-def test_the_machine_cannot_discard_its_blocks(machine: Machine, ssh: Ssh) -> None:
-    trimmed = ssh(machine, "sudo -n fstrim -v /data/data1")
+def test_the_machine_cannot_discard_its_blocks(served: LocalProvider, ssh: Ssh) -> None:
+    trimmed = ssh(m1(served), "sudo -n fstrim -v /data/data1")
     assert trimmed.returncode != 0
     assert "not supported" in trimmed.stderr
 
@@ -173,7 +184,7 @@ def test_the_memory_limit_is_enforced_and_follows_a_resize(
 def test_data_survives_a_power_cycle(provider: LocalProvider, machine: Machine, ssh: Ssh) -> None:
     said(ssh(machine, "echo here | sudo tee /data/data1/file; echo there > ~/file"))
     provider.set_power("m1", on=False)
-    assert not ssh_answers(machine.addresses[0], 0.3)
+    assert not answers_ssh(machine.addresses[0], 0.3)
     provider.set_power("m1", on=True)
     assert said(ssh(machine, "cat /data/data1/file ~/file")).split() == ["here", "there"]
 
@@ -182,15 +193,15 @@ def test_isolation_cuts_the_network_and_holds_over_a_power_cycle(
     provider: LocalProvider, machine: Machine, ssh: Ssh
 ) -> None:
     address = machine.addresses[0]
-    assert ssh_answers(address)
+    assert answers_ssh(address)
     provider.set_isolated("m1", isolated=True)
-    assert not ssh_answers(address, 0.3)
+    assert not answers_ssh(address, 0.3)
     provider.set_power("m1", on=False)
     assert provider.set_power("m1", on=True).isolated
     assert provider.host.booted(provider.built("m1"))
-    assert not ssh_answers(address, 0.3)
+    assert not answers_ssh(address, 0.3)
     provider.set_isolated("m1", isolated=False)
-    assert ssh_answers(address, 5)
+    assert poll(lambda: answers_ssh(address))
 
 
 def test_new_and_grown_disks_reach_the_running_machine(
@@ -296,20 +307,20 @@ def test_an_address_is_given_again_and_reachable_at_once(
     assert said(ssh(again, "hostname")) == "web-m2"
 
 
-def test_the_private_host_key_is_only_on_the_own_disk(provider: LocalProvider, machine: Machine) -> None:
+def test_the_private_host_key_is_only_on_the_own_disk(served: LocalProvider) -> None:
     secret = HOST_KEY.private.splitlines()[2]
-    for path in provider.settings.state.rglob("*"):
-        on_a_disk = path.is_relative_to(provider.store.run_dir) or path.suffix == ".img"
+    for path in served.settings.state.rglob("*"):
+        on_a_disk = path.is_relative_to(served.store.run_dir) or path.suffix == ".img"
         if path.is_file() and not on_a_disk:
             assert secret not in path.read_text(), path
     assert secret not in repr(want_machine())
-    console = provider.host.folder("m1").log.read_text()
+    console = served.host.folder("m1").log.read_text()
     assert secret not in console
     assert USER_KEY.private not in console
 
 
-def test_records_are_for_root_alone(provider: LocalProvider, machine: Machine) -> None:
-    for path in (provider.store.machines_dir, provider.store.disks_dir, provider.store.run_dir):
+def test_records_are_for_root_alone(served: LocalProvider) -> None:
+    for path in (served.store.machines_dir, served.store.disks_dir, served.store.run_dir):
         assert path.stat().st_mode & 0o077 == 0
 
 
@@ -392,8 +403,8 @@ def test_purge_can_keep_the_records_and_disks(
     assert local_pool.build(want_machine(), provider).state is MachineState.ACTIVE
 
 
-def test_leftovers_names_what_is_there(local_pool: Pool, machine: Machine) -> None:
-    found = "\n".join(leftovers(local_pool.connection))
+def test_leftovers_names_what_is_there(shared_pool: Pool) -> None:
+    found = "\n".join(leftovers(shared_pool.connection))
     for word in ("mount", "loop device", "process", "control group", "/sys/class/net", "bridge", "blackhole"):
         assert word in found
 

@@ -15,10 +15,12 @@ from govpool_providers.base import MachineWant
 from govpool_providers.errors import ErrorCode, ProviderError
 from govpool_providers.local import cgroups, network, nspawn, seed, storage
 from govpool_providers.local.settings import LocalSettings
-from govpool_providers.local.store import DiskRecord, MachineRecord, Store
+from govpool_providers.local.store import DiskRecord, MachineRecord, Phase, Store
 
 BOOT_PAUSE = 0.05
 """Seconds between two looks at a machine that boots."""
+GREETING_WAIT = 2.0
+"""Seconds that a machine in service is given to greet after its start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +177,19 @@ class Machinery:
             network.connect(unit, self.settings.bridge)
 
     def await_boot(self, record: MachineRecord) -> bool:
-        """Wait until sshd listens in the machine; False when it died or did not get there in time."""
+        """Wait until sshd listens in the machine; False when it died or did not get there in time.
+
+        A new machine must also greet over its network, unless it is isolated. One in service may be
+        told by its own firewall not to, so for it that is only waited for a little.
+        """
         unit = self.unit(record.key)
         self.step("boot")
         self._await(lambda: self.booted(record) or self._died(unit))
-        return self.booted(record)
+        if record.isolated or not self.booted(record):
+            return self.booted(record)
+        patience = self.settings.boot_wait if record.phase is Phase.BUILDING else GREETING_WAIT
+        self._await(lambda: network.answers_ssh(record.address) or self._died(unit), patience)
+        return record.phase is not Phase.BUILDING or network.answers_ssh(record.address)
 
     def booted(self, record: MachineRecord) -> bool:
         """Whether sshd listens in the machine now."""
@@ -192,8 +202,8 @@ class Machinery:
     def _died(self, unit: str) -> bool:
         return not cgroups.some_processes(unit) and nspawn.supervisor(unit) is None
 
-    def _await(self, reached: Callable[[], bool]) -> None:
-        until = self.clock() + self.settings.boot_wait
+    def _await(self, reached: Callable[[], bool], patience: float | None = None) -> None:
+        until = self.clock() + (self.settings.boot_wait if patience is None else patience)
         while not reached() and self.clock() < until:
             self.sleep(BOOT_PAUSE)
 

@@ -7,6 +7,7 @@ when the bridge is gone.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -17,6 +18,7 @@ from govpool_providers.errors import ErrorCode, ProviderError
 from govpool_providers.local.settings import LocalSettings
 from govpool_providers.local.shell import run
 
+SSH_PORT = 22
 SYS_NET = Path("/sys/class/net")
 LAST_METRIC = "4294967294"
 """Metric of the blackhole route: every other route to the subnet wins."""
@@ -66,7 +68,9 @@ def ensure_bridge(settings: LocalSettings) -> None:
     if not exists(name):
         _refuse_overlap(settings)
         run(["ip", "link", "add", name, "type", "bridge", "stp_state", "0", "forward_delay", "0"])
-    run(["ip", "link", "set", name, "alias", alias_of(settings)])
+    # a bridge without a MAC of its own takes a port's: its neighbours lose it when the ports change
+    own_mac = mac_of(settings.gateway)
+    run(["ip", "link", "set", name, "address", own_mac, "alias", alias_of(settings)])
     disable_ipv6 = Path("/proc/sys/net/ipv6/conf") / name / "disable_ipv6"
     if disable_ipv6.exists():
         disable_ipv6.write_text("1")
@@ -151,6 +155,15 @@ def free_addresses(settings: LocalSettings, taken: Iterable[str]) -> list[IPv4Ad
     """The subnet's addresses that no machine has, lowest first; never the gateway's."""
     used = {IPv4Address(address) for address in taken} | {settings.gateway}
     return [address for address in settings.subnet.hosts() if address not in used]
+
+
+def answers_ssh(address: str, timeout: float = 0.5) -> bool:
+    """Whether an SSH server greets at the address."""
+    try:
+        with socket.create_connection((address, SSH_PORT), timeout=timeout) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
 
 
 def mac_of(address: IPv4Address) -> str:

@@ -291,9 +291,10 @@ def test_a_sampled_report_tells_its_odds(share: float) -> None:
     assert missing(with_report(report)) == ()
 
 
-def test_a_report_of_a_failed_wipe_never_makes_a_certificate() -> None:
+@pytest.mark.parametrize(("result", "where"), [("Mismatch", "mismatches"), ("Incomplete", "verify_errors")])
+def test_a_report_of_a_failed_wipe_never_makes_a_certificate(result: str, where: str) -> None:
     bad = {"count": 1, "bytes": 4096, "ranges": [[0, 4096]]}
-    report = {**REPORT, "result": "Mismatch", "mismatches": bad, "bytes_verified": SIZE - 4096}
+    report = {**REPORT, "result": result, where: bad, "bytes_verified": SIZE - 4096}
     one = with_report(report)
     assert one.media[1].sanitisation is not None
     assert one.media[1].sanitisation.verification.result is VerificationResult.FAILED

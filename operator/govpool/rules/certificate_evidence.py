@@ -129,7 +129,8 @@ def sanitisation(report: Mapping[str, JsonValue], disk_key: str, size_bytes: int
             read_back=", ".join(told.read_back),
             mismatches=told.mismatches.defects(),
             errors=told.verify_errors.defects(),
-            result=VerificationResult.FAILED if told.result == "Mismatch" else VerificationResult.PASSED,
+            # Incomplete fails too: places that could not be written or read may hold the old data.
+            result=VerificationResult.PASSED if told.result == "Verified" else VerificationResult.FAILED,
             at=told.verified_at,
         ),
         discard=told.discard.result,

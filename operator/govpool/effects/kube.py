@@ -296,7 +296,14 @@ class Kube:
                 raise
 
     async def ensure_namespace(self, name: str) -> None:
-        """Create the namespace unless it is there."""
+        """Create the namespace unless it is there; an operator needs no right to make it where it is."""
+        try:
+            await self._request("GET", f"/api/v1/namespaces/{name}")
+        except KubeError as error:
+            if not error.absent:
+                raise
+        else:
+            return
         body: Json = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         try:
             await self._request("POST", "/api/v1/namespaces", body=body)

@@ -42,6 +42,8 @@ class World:
 
     def __init__(self, kube: Kube, kubeconfig: Path, state: Path) -> None:
         self.kube, self.kubeconfig, self.state = kube, kubeconfig, state
+        self.patience = 60.0
+        """How long people wait for anything, in seconds."""
 
     # -- GitOps -----------------------------------------------------------------------------------
     async def apply(self, document: dict[str, Any]) -> dict[str, Any]:
@@ -164,10 +166,10 @@ class World:
                     raise
 
     # -- waiting ----------------------------------------------------------------------------------
-    async def until(self, true: Callable[[], Any], what: str, seconds: float = 60) -> None:
-        """Wait until it is so; looks again whenever any object of the namespace changes."""
+    async def until(self, true: Callable[[], Any], what: str, seconds: float | None = None) -> None:
+        """Wait until it is so."""
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds or self.patience):
                 while True:
                     with contextlib.suppress(KubeError):
                         if await true():
@@ -176,10 +178,13 @@ class World:
         except TimeoutError:
             raise AssertionError(f"never: {what}\n{await self.tell()}") from None
 
-    async def phase(self, wanted: str, name: str = REQUEST, seconds: float = 60) -> CloudResourceRequest:
+    async def phase(self, wanted: str, name: str = REQUEST, seconds: float | None = None) -> CloudResourceRequest:
         async def reached() -> bool:
             request = await self.request(name)
-            return request.status is not None and request.status.phase.value == wanted
+            status = request.status
+            failed = [s for s in status.stages if s.state.value == "Failed"] if status else []
+            assert not failed, f"{failed[0].message}\n{await self.tell(name)}"
+            return status is not None and status.phase.value == wanted
 
         try:
             await self.until(reached, wanted, seconds)
@@ -187,7 +192,7 @@ class World:
             raise AssertionError(f"never {wanted}:\n{await self.tell(name)}") from None
         return await self.request(name)
 
-    async def stage(self, stage: str, name: str = REQUEST, seconds: float = 60) -> CloudResourceRequest:
+    async def stage(self, stage: str, name: str = REQUEST, seconds: float | None = None) -> CloudResourceRequest:
         """Wait until the request waits at a stage for the unit."""
 
         async def reached() -> bool:

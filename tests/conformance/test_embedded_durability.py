@@ -43,7 +43,7 @@ async def process(state: Path) -> AsyncIterator[asyncio.subprocess.Process]:
 
 
 class Ledger(dict[str, int]):
-    """What the server acknowledged: name -> the value it promised to keep; -1 while a deletion is on its way."""
+    """What was acknowledged: name -> the value that must stay; -1 while a deletion is on its way."""
 
     def __init__(self) -> None:
         super().__init__()

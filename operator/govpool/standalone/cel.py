@@ -20,7 +20,7 @@ from cel import stdlib
 
 from .errors import FieldError, forbidden_field, invalid_value
 from .objects import Obj
-from .schema import child
+from .schema import INT_OR_STRING, PRESERVE, child
 
 _TOKEN = re.compile(
     r"""(?P<comment>//[^\n]*)
@@ -357,6 +357,35 @@ def _bound_names(source: str) -> frozenset[str]:
         for i in range(len(tokens) - 3)
         if tokens[i].text in _MACROS and tokens[i + 1].text == "(" and tokens[i + 2].kind == "name"
     )
+
+
+def undefined_field(source: str, node: Obj, names: frozenset[str]) -> str:
+    """Return the first field that is selected from one of `names` though the schema has none such, or ""."""
+    tokens = [t for t in _tokens(source) if t.kind not in ("space", "comment")]
+    for i, token in enumerate(tokens):
+        selected = i > 0 and tokens[i - 1].text in (".", ".?")
+        if token.kind == "name" and token.text in names and not selected:
+            missing = _missing_step(tokens, i + 1, node)
+            if missing:
+                return missing
+    return ""
+
+
+def _missing_step(tokens: list[_Token], i: int, node: Obj) -> str:
+    """Follow `.a.b` down the schema until a call, an index or an open map ends what can be told."""
+    while i + 1 < len(tokens) and tokens[i].text in (".", ".?") and tokens[i + 1].kind == "name":
+        name = tokens[i + 1].text
+        called = i + 2 < len(tokens) and tokens[i + 2].text == "("
+        properties = {escape(k): v for k, v in (node.get("properties") or {}).items()}
+        if called or isinstance(node.get("additionalProperties"), dict):
+            return ""
+        if name not in properties:
+            return "" if node.get(PRESERVE) else name
+        node = properties[name]
+        if node.get(INT_OR_STRING) or not node.get("type"):
+            return ""
+        i += 2
+    return ""
 
 
 # --- values ------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .cel import CelError, compile_rule
+from .cel import CelError, compile_rule, undefined_field
 from .errors import FieldError, bad_request, duplicate, forbidden_field, invalid_value, required
 from .objects import Obj, lookup
 from .schema import EMBEDDED, INT_OR_STRING, PRESERVE, Schema
@@ -345,31 +345,61 @@ def _default_errors(node: Obj, path: str) -> Iterator[FieldError]:
             yield from _default_errors(sub, where)
 
 
-def _cel_errors(node: Obj, path: str) -> Iterator[FieldError]:
+_ROOT_FIELDS: Obj = {
+    "apiVersion": {"type": "string"},
+    "kind": {"type": "string"},
+    "metadata": {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "generateName": {"type": "string"}},
+    },
+}
+"""What rules at the root see beside the schema's own properties."""
+
+
+def _expression_problem(raw: Obj, source: str, node: Obj, *, correlatable: bool) -> str:
+    """Return why the API server would not take an expression, or ""."""
+    try:
+        rule = compile_rule({"rule": source, "optionalOldSelf": raw.get("optionalOldSelf")})
+    except CelError as exc:
+        return str(exc)
+    if rule.transition and not correlatable:
+        return "oldSelf cannot be used on the uncorrelatable portion of the schema"
+    names = frozenset({"self"} if raw.get("optionalOldSelf") else {"self", "oldSelf"})
+    missing = undefined_field(source, node, names)
+    return f"compilation failed: ERROR: <input>: undefined field '{missing}'" if missing else ""
+
+
+def _rule_errors(raw: object, node: Obj, where: str, *, correlatable: bool) -> Iterator[FieldError]:
+    if not isinstance(raw, dict) or not str(raw.get("rule", "")).strip():
+        yield required(f"{where}.rule", "rule is not specified")
+        return
+    for name in ("rule", "messageExpression"):
+        source = raw.get(name)
+        problem = _expression_problem(raw, source, node, correlatable=correlatable) if source else ""
+        if problem:
+            yield invalid_value(f"{where}.{name}", source, problem)
+    if "\n" in str(raw.get("message", "")):
+        yield invalid_value(f"{where}.message", raw["message"], "message must not contain line breaks")
+
+
+def _cel_errors(
+    node: Obj, path: str, *, correlatable: bool = True, root: bool = False
+) -> Iterator[FieldError]:
+    seen = node | {"properties": (node.get("properties") or {}) | _ROOT_FIELDS} if root else node
     for index, raw in enumerate(node.get("x-kubernetes-validations") or ()):
-        where = f"{path}.x-kubernetes-validations[{index}]"
-        if not isinstance(raw, dict) or not str(raw.get("rule", "")).strip():
-            yield required(f"{where}.rule", "rule is not specified")
-            continue
-        for name in ("rule", "messageExpression"):
-            source = raw.get(name)
-            if not source:
-                continue
-            try:
-                compile_rule({"rule": source, "optionalOldSelf": raw.get("optionalOldSelf")})
-            except CelError as exc:
-                yield invalid_value(f"{where}.{name}", source, str(exc))
-        if raw.get("message") and "\n" in str(raw["message"]):
-            yield invalid_value(f"{where}.message", raw["message"], "message must not contain line breaks")
-    for sub, where, _ in _children(node, path, "["):
-        yield from _cel_errors(sub, where)
+        yield from _rule_errors(
+            raw, seen, f"{path}.x-kubernetes-validations[{index}]", correlatable=correlatable
+        )
+    for sub, where, how in _children(node, path, "["):
+        lost = how == "items" and node.get("x-kubernetes-list-type") != "map"
+        yield from _cel_errors(sub, where, correlatable=correlatable and not lost)
 
 
 def schema_errors(node: Obj, path: str) -> list[FieldError]:
     """Return everything a real API server would refuse in one version's openAPIV3Schema."""
     found = [*_openapi_errors(node, path), *_structural_errors(node, path, "root")]
     if not found:
-        found = [*_default_errors(node, path), *_cel_errors(node, path)]
+        found = [*_default_errors(node, path), *_cel_errors(node, path, root=True)]
     if not found:
         try:
             Schema(node).compile()

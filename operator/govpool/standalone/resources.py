@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from .cel import RuleNode
@@ -50,6 +51,7 @@ class Resource:
     storage_version: str = ""
     create_on_update: bool = False
     converts: bool = False
+    serial: int = field(default_factory=itertools.count().__next__)
 
     @property
     def api_version(self) -> str:

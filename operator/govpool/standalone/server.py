@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
+import re
 import signal
 import socket
 import ssl
@@ -39,6 +40,7 @@ _log = logging.getLogger(__name__)
 _NAMESPACES = ("default", "kube-system")
 _OPEN = frozenset({"/healthz", "/livez", "/readyz"})
 _SHUTDOWN_SECONDS = 1.0
+_USER_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$")
 
 
 class ControlPlane:
@@ -175,6 +177,8 @@ class ControlPlane:
 
         `groups` are names of `authz.ROLES`, `namespace` binds a unit's user to its namespace.
         """
+        if not _USER_NAME.match(name):
+            raise ValueError(f"{name!r} is no user name: use letters, digits and . _ : @ -")
         token = self.users.add(name, groups, namespace)
         return self.users.write_kubeconfig(name, self.url, self.ca, token)
 

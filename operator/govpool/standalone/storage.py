@@ -165,18 +165,6 @@ class Store:
         keys = sorted(k for k in table if k[0] == namespace) if namespace else sorted(table)
         return [table[k] for k in keys]
 
-    def heads(self, storage: str, namespace: str = "") -> list[Stored]:
-        """Return the newest versions, queued ones included, in no order."""
-        table = {k: v for k, v in self._committed[storage].items() if not namespace or k[0] == namespace}
-        for key, pending in self._heads.items():
-            if key.storage != storage or (namespace and key.namespace != namespace):
-                continue
-            if pending.value is None:
-                table.pop((key.namespace, key.name), None)
-            else:
-                table[(key.namespace, key.name)] = pending.value
-        return list(table.values())
-
     def storages(self) -> list[str]:
         """Return the names of all resources that hold or held objects."""
         return list(self._committed)

@@ -41,7 +41,7 @@ class _Form:
     def key(self) -> str:
         """Return what tells this form from others of the same event."""
         r = self.resource
-        return f"{id(r)}/{self.accepted.form}/{self.accepted.include}"
+        return f"{r.serial}/{self.accepted.form}/{self.accepted.include}"
 
     def event(self, kind: str, recent: Recent) -> bytes:
         """Return the line of an event, rendered once for all watchers of the same form."""

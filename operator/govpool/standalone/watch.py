@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from .errors import expired
 from .objects import Obj
@@ -139,7 +139,3 @@ class Hub:
             if storage in (None, name):
                 for watcher in tuple(watchers):
                     watcher.close()
-
-    def counts(self) -> Mapping[str, int]:
-        """Return the number of open watches per resource."""
-        return {name: len(w) for name, w in self._watchers.items() if w}

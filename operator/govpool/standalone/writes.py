@@ -7,6 +7,7 @@ import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from weakref import WeakKeyDictionary
 
 from . import metadata
 from .admission import Attempt, Policies
@@ -122,7 +123,7 @@ class Writes:
         self._registry = registry
         self._clock = clock
         self._policies = policies
-        self._fields: dict[int, tuple[Resource, Fields]] = {}
+        self._fields: WeakKeyDictionary[Resource, Fields] = WeakKeyDictionary()
 
     # --- create --------------------------------------------------------------------------------
 
@@ -361,12 +362,12 @@ class Writes:
 
     def fields(self, resource: Resource) -> Fields:
         """Return what field ownership needs to know of a resource."""
-        found = self._fields.get(id(resource))
-        if found is None or found[0] is not resource:
+        found = self._fields.get(resource)
+        if found is None:
             properties = (resource.schema_node.get("properties") or {}) | {"metadata": OBJECT_META}
             node = resource.schema_node | {"properties": properties}
-            found = self._fields[id(resource)] = (resource, Fields(node, resource.status))
-        return found[1]
+            found = self._fields[resource] = Fields(node, resource.status)
+        return found
 
     @staticmethod
     def _writer(call: Call, operation: str) -> Writer:

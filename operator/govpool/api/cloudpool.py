@@ -137,6 +137,11 @@ class CloudPoolSpec(Model):
     """Names in the pool."""
     backup: BackupRepository | None = None
     """Where data is backed up before it is destroyed."""
+    admin_networks: Annotated[
+        list[Annotated[str, StringConstraints(max_length=43, pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$")]],
+        Field(max_length=16),
+    ] = []
+    """Networks (CIDR) that administrators come from; the baseline lets them in from nowhere else."""
     state: PoolState = PoolState.OPEN
     """Whether it takes new servers."""
 

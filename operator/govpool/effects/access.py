@@ -51,7 +51,7 @@ async def keys_of(kube: Kube, server: CloudServer) -> Keys:
 
 
 async def forget(kube: Kube, server: CloudServer) -> None:
-    """Destroy the keys: after the handover they open nothing, and nobody shall find out whether that is so."""
+    """Destroy the keys: after the handover they open nothing, and nobody shall try."""
     await secrets.destroy(kube, _secret_name(server))
 
 

@@ -17,7 +17,7 @@ COMPONENT = "govpool"
 async def post(
     kube: Kube, resource: Resource, reason: str, note: str, *, warning: bool, now: datetime
 ) -> None:
-    """Post an ``events.k8s.io/v1`` Event under a deterministic name; one that can't be posted is only logged."""
+    """Post an ``events.k8s.io/v1`` Event under a deterministic name; one that can't be is only logged."""
     meta = resource.metadata
     namespace = meta.namespace or "default"
     digest = hashlib.sha256(f"{meta.uid}/{reason}/{note}".encode()).hexdigest()[:16]

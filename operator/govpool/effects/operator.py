@@ -59,7 +59,7 @@ class Options:
 
 
 class Operator:
-    """One operator process. :meth:`start`, feed it with :meth:`saw` and :meth:`lost`, then :meth:`stop`."""
+    """One operator process: :meth:`start`, feed with :meth:`saw` and :meth:`lost`, then :meth:`stop`."""
 
     def __init__(self, options: Options) -> None:
         self._options = options

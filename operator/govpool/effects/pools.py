@@ -77,7 +77,7 @@ class Pools:
         if document is None:
             raise ProviderError(
                 ErrorCode.UNAUTHORISED,
-                f"Secret {reference.namespace}/{reference.name} is not there: create it with the pool's credentials",
+                f"Secret {reference.namespace}/{reference.name} is not there: put the pool's credentials there",
             )
         data = cast(dict[str, str], document.get("data") or {})
         metadata = cast(dict[str, str], document["metadata"])

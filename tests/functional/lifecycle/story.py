@@ -21,7 +21,7 @@ async def apply_and_approve(world: World, name: str = REQUEST) -> None:
 
 
 async def into_service(world: World, name: str = REQUEST) -> None:
-    await world.phase("Trial", name)
+    await world.phase("Trial", name, seconds=180)
     await world.advance("P32D")
     await world.stage("Reports", name)
     report = {"type": "Trial", "reference": "r-1", "sha256": "a" * 64, "at": await stamp(world), "by": UNIT}
@@ -47,14 +47,14 @@ async def change(world: World, name: str = REQUEST) -> None:
             and status.phase.value == "InService"
         )
 
-    await world.until(applied, "the change is carried out")
+    await world.until(applied, "the change is carried out", 180)
 
 
 async def deregister(world: World, name: str = REQUEST) -> None:
     (patch,) = documents(ROOT / "examples" / "05-deregister.yaml")
     await world.edit(patch["spec"], name)
     await world.decide(by="reviewer", name=name)
-    await world.stage("Backup", name)
+    await world.stage("Backup", name, seconds=120)
     orders: list[Any] = [
         o
         for o in await world.kube.list(WorkOrder, namespace=NAMESPACE)
@@ -66,7 +66,7 @@ async def deregister(world: World, name: str = REQUEST) -> None:
         {"by": UNIT, "at": await stamp(world), "statement": "已收到", "receiptSha256": digest},
         name,
     )
-    request = await world.stage("Termination", name)
+    request = await world.stage("Termination", name, seconds=180)
     approval = request.status.approved.approval if request.status and request.status.approved else ""
     await world.confirm(
         "terminations",

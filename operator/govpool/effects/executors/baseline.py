@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import JsonValue
+
 from govpool.api.base import REQUEST_LABEL, SETTLED_LABEL, ObjectMeta, OwnerReference
 from govpool.api.baselinereport import BaselineReport, BaselineReportSpec
 from govpool.api.cloudserver import CloudServer
@@ -31,7 +33,7 @@ async def run(context: OrderContext) -> OrderResult:
             tuple(found.values()),
             {
                 "protection_level": playbook.playbook_level(level),
-                "baseline_parameters": dict(rule.parameters),
+                "baseline_parameters": _parameters(context),
             },
             timeout=TIMEOUT,
         ),
@@ -42,6 +44,13 @@ async def run(context: OrderContext) -> OrderResult:
     controls = playbook.definitions()
     outcomes = {name: playbook.outcome(result, name, controls, level, tolerance) for name in found}
     return conclude(context, outcomes)
+
+
+def _parameters(context: OrderContext) -> dict[str, JsonValue]:
+    """The pool's administrative networks, and whatever numbers the policy sets."""
+    networks = ", ".join(context.pool.spec.admin_networks)
+    parameters: dict[str, JsonValue] = {"admin_sources": networks} if networks else {}
+    return parameters | dict(context.policy.spec.baseline.parameters)
 
 
 def conclude(context: OrderContext, outcomes: dict[str, BaselineOutcome]) -> OrderResult:

@@ -1,4 +1,4 @@
-"""What backup and wipe have in common: detached disks, one after another on the trusted sanitiser (净化机)."""
+"""What backup and wipe have in common: detached disks on the trusted sanitiser (净化机)."""
 
 from __future__ import annotations
 

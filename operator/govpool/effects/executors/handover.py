@@ -1,4 +1,4 @@
-"""Handover (交付): the unit's accounts first, on record; then the operator leaves; then the proof from outside."""
+"""Handover (交付): the unit's accounts, on record; the operator leaves; the proof from outside."""
 
 from __future__ import annotations
 

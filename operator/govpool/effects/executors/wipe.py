@@ -1,4 +1,4 @@
-"""Wipe (数据清除): every disk overwritten, read back and compared; every copy of it deleted and seen absent."""
+"""Wipe (数据清除): every disk overwritten, read back and compared; every copy deleted and seen absent."""
 
 from __future__ import annotations
 
@@ -49,8 +49,7 @@ async def run(context: OrderContext) -> OrderResult:
         )
     if (answer := broken(result, sorted(place))) is not None:
         return answer
-    answer = conclude(context, disks, _reports(result), copies, first_failure(result, next(iter(place))))
-    return answer
+    return conclude(context, disks, _reports(result), copies, first_failure(result, next(iter(place))))
 
 
 async def _keys(context: OrderContext, disks: tuple[Leaving, ...]) -> dict[str, str]:
@@ -88,7 +87,7 @@ def _variables(
 
 
 async def remove_copies(context: OrderContext, disk_key: str) -> tuple[MediumCopy, ...]:
-    """Delete every snapshot, backup, image and recycle-bin entry of the disk; told as found and seen absent."""
+    """Delete every snapshot, backup, image and recycle-bin entry of the disk."""
     provider = context.provider.provider
     found: tuple[DiskCopy, ...] = await context.provider.call(lambda: provider.list_copies(disk_key))
     for copy in found:

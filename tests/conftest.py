@@ -1,0 +1,83 @@
+"""What every test shares: what this machine can't run is skipped once, by name, and told at the end."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# The default draws the same examples every time: a red build is red for whoever looks into it.
+settings.register_profile(
+    "ci",
+    derandomize=True,
+    max_examples=100,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("dev", max_examples=30, deadline=None)
+settings.register_profile("search", max_examples=5_000, deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+NO_CLUSTER = "needs a real API server: set KUBECONFIG to the kubeconfig of one that may be filled and emptied"
+THE_TESTS_CHOOSE_THEIR_OWN = {"subnet", "addresses"}
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Hold a lock over all test runs on this host."""
+    with Path(tempfile.gettempdir(), f"govpool-tests-{name}.lock").open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@cache
+def ground_lacks() -> str:
+    """Why local machines can't run here; empty when they can. Tried for real: it takes half a second."""
+    from govpool_providers.local.ground import check
+
+    with _alone("ground"):
+        lacks = [f for f in check() if f.needed and not f.ok and f.name not in THE_TESTS_CHOOSE_THEIR_OWN]
+    if not lacks:
+        return ""
+    told = "; ".join(f"{lack.name}: {lack.found} ({lack.remedy})" for lack in lacks)
+    return f"local machines can't run here: {told}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("cluster") and not os.environ.get("KUBECONFIG"):
+            item.add_marker(pytest.mark.skip(reason=NO_CLUSTER))
+        if not item.get_closest_marker("root"):
+            continue
+        if not item.get_closest_marker("xdist_group"):
+            # One worker runs whatever makes machines, loop devices and mounts: two would share two cores,
+            # and time limits inside machines are real.
+            item.add_marker(pytest.mark.xdist_group("root"))
+        if lacks := ground_lacks():
+            item.add_marker(pytest.mark.skip(reason=lacks))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say once for each reason what did not run. pytest's closing line stays the last."""
+    reasons = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", []))
+    lines = [f"skipped: {count} tests: {reason}" for reason, count in reasons.most_common()]
+    if not os.environ.get("KUBECONFIG"):
+        lines.append(f"not run: the conformance suite against a real API server: {NO_CLUSTER}")
+    terminalreporter.section("what did not run", sep="-")
+    for line in lines:
+        terminalreporter.write_line(line)
+
+
+def _reason(report: Any) -> str:
+    told = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return str(told).removeprefix("Skipped: ")

@@ -79,7 +79,8 @@ class LocalDisks(LocalPool):
                 disk.sanitising = True
                 self.store.put_disk(disk)
             self.host.step("sanitiser-loop")
-            device = storage.ensure_loop(self.store.disk_image(disk_key))
+            image = self.store.disk_image(disk_key)
+            device = storage.ensure_discarding_loop(image, sleep=self.host.sleep)
             return SanitiserDevice(disk_key, "localhost", device, storage.device_size(device))
 
     @acting

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -15,6 +16,7 @@ from govpool_providers.local.shell import run
 
 SYS_BLOCK = Path("/sys/block")
 LOOP_CLR_FD = 0x4C01
+LOOP_CTL_REMOVE = 0x4C81
 """include/uapi/linux/loop.h"""
 PATIENCE = 5.0
 """Seconds to wait for a device or mount that the kernel is still letting go of."""
@@ -165,6 +167,21 @@ def forbid_discard(device: str) -> None:
     (SYS_BLOCK / Path(device).name / "queue/discard_max_bytes").write_text("0")
 
 
+def allows_discard(device: str) -> bool:
+    """Whether the device takes discards."""
+    return (SYS_BLOCK / Path(device).name / "queue/discard_max_bytes").read_text().strip() != "0"
+
+
+def ensure_discarding_loop(image: Path, *, sleep: Callable[[float], None]) -> str:
+    """A loop device on ``image`` that takes discards."""
+    for _ in range(3):
+        device = ensure_loop(image)
+        if allows_discard(device):
+            break
+        drop_loop(device, sleep=sleep)
+    return device
+
+
 def device_size(device: str) -> int:
     """Size of a block device in bytes."""
     return int((SYS_BLOCK / Path(device).name / "size").read_text()) * 512
@@ -177,7 +194,7 @@ def drop_loop(device: str, *, sleep: Callable[[float], None]) -> None:
     while backing.exists():
         _clear(device)
         if not backing.exists():
-            return
+            break
         if waited >= PATIENCE:
             raise ProviderError(
                 ErrorCode.RETRYABLE,
@@ -185,6 +202,21 @@ def drop_loop(device: str, *, sleep: Callable[[float], None]) -> None:
             )
         sleep(PAUSE)
         waited += PAUSE
+    _forget(device)
+
+
+def _forget(device: str) -> None:
+    """Remove a free loop device that refuses discards: the kernel would keep that for its next file."""
+    if not (SYS_BLOCK / Path(device).name).exists() or allows_discard(device):
+        return
+    handle = os.open("/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.ioctl(handle, LOOP_CTL_REMOVE, int(Path(device).name.removeprefix("loop")))
+    except OSError as error:
+        if error.errno not in {errno.EBUSY, errno.ENODEV}:  # taken, or removed, by somebody else meanwhile
+            raise
+    finally:
+        os.close(handle)
 
 
 def _clear(device: str) -> None:
@@ -192,7 +224,7 @@ def _clear(device: str) -> None:
     try:
         fcntl.ioctl(handle, LOOP_CLR_FD)
     except OSError as error:
-        if error.errno not in {6, 16}:  # ENXIO: already detached; EBUSY: still mounted
+        if error.errno not in {errno.ENXIO, errno.EBUSY}:  # already detached; still mounted
             raise
     finally:
         os.close(handle)

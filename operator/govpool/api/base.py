@@ -104,9 +104,9 @@ ShortText = Annotated[str, StringConstraints(max_length=256)]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Text = Annotated[str, StringConstraints(max_length=4096)]
 Sha256 = Annotated[str, StringConstraints(max_length=64, pattern=r"^[0-9a-f]{64}$")]
-Duration = Annotated[
-    str, StringConstraints(max_length=32, pattern=r"^P(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(\d+H)?(\d+M)?(\d+S)?)?$")
-]
+_DAYS = r"(\d+Y(\d+M)?(\d+W)?(\d+D)?|\d+M(\d+W)?(\d+D)?|\d+W(\d+D)?|\d+D)"
+_HOURS = r"T(\d+H(\d+M)?(\d+S)?|\d+M(\d+S)?|\d+S)"
+Duration = Annotated[str, StringConstraints(max_length=32, pattern=rf"^P({_DAYS}({_HOURS})?|{_HOURS})$")]
 """An ISO-8601 duration; months and years are calendar months and years."""
 Article = Annotated[
     str, StringConstraints(min_length=1, max_length=64, pattern=r"^\d+(\(\d+\))?(,\d+(\(\d+\))?)*$")

@@ -108,7 +108,8 @@ def governed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     finally:
         loop, stop = running[0]
         loop.call_soon_threadsafe(stop.set)
-        thread.join()
+        thread.join(timeout=60)
+        assert not thread.is_alive(), "the operator ends when it is told to"
         for each in reversed(documents(HERE / "context/supply.yaml")):
             if each["kind"] != "Namespace":
                 server.clear(each)

@@ -23,7 +23,7 @@ from govpool.effects.clock import Clock, clock_of
 from govpool.effects.kube import Kube, KubeError
 from govpool.effects.pools import Pools
 from govpool.effects.queue import WorkQueue
-from govpool.effects.reconcile import Reconciler
+from govpool.effects.reconcile import CHAIN, Reconciler
 from govpool.effects.store import Key, Store
 from govpool.messages import Language
 from govpool_providers.errors import ProviderError
@@ -96,6 +96,7 @@ class Operator:
         for kind in WATCHED:
             for resource in self.store.all(kind):
                 self.queue.add(resource.key)
+        self.queue.add(CHAIN)
         self._tasks.append(asyncio.create_task(self.queue.run_heap(), name="heap"))
         self._tasks += [
             asyncio.create_task(self._work(), name=f"worker {number}")
@@ -134,6 +135,8 @@ class Operator:
         if isinstance(resource, WorkOrder):
             for name in resource.spec.servers:
                 self.queue.add((CloudServer.DEFINITION.kind, namespace, name))
+        if isinstance(resource, WipeCertificate) and before is None:
+            self.queue.add(CHAIN)
         if isinstance(resource, TenantQuota):
             for request in self.store.all(CloudResourceRequest):
                 if request.metadata.namespace == namespace:

@@ -18,6 +18,7 @@ from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.tenantquota import TenantQuota
 from govpool.api.wipecertificate import WipeCertificate
 from govpool.api.workorder import ServerResult, WorkOrder
+from govpool.effects import certificates
 from govpool.effects.apply import Applier, ServerTarget
 from govpool.effects.clock import Clock
 from govpool.effects.executors.base import OrderContext
@@ -48,6 +49,8 @@ from govpool_providers.errors import ErrorCode, ProviderError
 
 log = logging.getLogger(__name__)
 R = TypeVar("R", bound=Resource)
+CHAIN: Key = ("CertificateChain", "", "")
+"""No object of its own: the head of the certificates' chain, which an operator may have left half written."""
 
 
 class Reconciler:
@@ -87,6 +90,9 @@ class Reconciler:
             KubeError: the API server did not take a write, or did not answer.
             ProviderError: the pool did not do what was asked; it is on record already.
         """
+        if key == CHAIN:
+            await certificates.finish(self._kube)
+            return Decision()
         resource = self._store.find(key)
         act = self._by_kind.get(key[0])
         if resource is None or act is None:

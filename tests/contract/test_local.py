@@ -26,7 +26,7 @@ from govpool_providers.base import (
 )
 from govpool_providers.errors import ErrorCode, ProviderError
 from govpool_providers.local import LocalProvider, cgroups, leftovers, nspawn, purge, storage
-from govpool_providers.local.network import answers_ssh
+from govpool_providers.local.network import answers_ssh, remove_bridge
 from govpool_providers.local.settings import LocalSettings
 
 pytestmark = pytest.mark.root
@@ -252,6 +252,21 @@ def test_a_machine_that_went_down_by_itself_is_stopped_and_started_again(
     assert provider.ensure_machine(want_machine()).state is MachineState.STOPPED
     assert provider.set_power("m1", on=True).state is MachineState.ACTIVE
     assert said(ssh(machine, "echo back")) == "back"
+
+
+def test_servers_are_started_again_after_the_host_was_rebooted(
+    provider: LocalProvider, machine: Machine, ssh: Ssh
+) -> None:
+    said(ssh(machine, "echo kept | sudo tee /data/data1/file; sync"))
+    record = provider.built("m1")
+    unit = provider.settings.unit_name("m1")
+    cgroups.kill(unit, sleep=time.sleep)
+    provider.host.unmount(record)
+    remove_bridge(provider.settings)
+    (found,) = provider.list_machines()
+    assert found.state is MachineState.STOPPED
+    assert provider.set_power("m1", on=True).state is MachineState.ACTIVE
+    assert said(ssh(machine, "cat /data/data1/file")) == "kept"
 
 
 def poll(reached: Callable[[], bool], limit: float = 5.0) -> bool:

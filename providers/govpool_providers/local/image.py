@@ -37,13 +37,15 @@ MASKED = (
     "e2scrub_reap.service",
 )
 """Units that only cost boot time in a machine without a way out."""
+NOT_IN_A_CONTAINER = "[Unit]\nConditionVirtualization=!container\n"
 FILES = {
     "etc/ssh/sshd_config.d/10-govpool.conf": (
         "# Set by the pool: known host key, and no look-ups that delay a login.\n"
         "HostKey /etc/ssh/ssh_host_ed25519_key\nUseDNS no\nGSSAPIAuthentication no\n"
     ),
     # the audit netlink belongs to the host: in a container auditd can only fail
-    "etc/systemd/system/auditd.service.d/10-govpool.conf": "[Unit]\nConditionVirtualization=!container\n",
+    "etc/systemd/system/auditd.service.d/10-govpool.conf": NOT_IN_A_CONTAINER,
+    "etc/systemd/system/audit-rules.service.d/10-govpool.conf": NOT_IN_A_CONTAINER,
     "etc/apt/sources.list": "",
     "etc/resolv.conf": "",
     "etc/machine-id": "",

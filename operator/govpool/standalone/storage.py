@@ -12,7 +12,7 @@ import queue
 import sqlite3
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -244,20 +244,17 @@ class Store:
             self._loop.call_soon_threadsafe(self._reject, batch, failure)
 
     def _commit(self, db: sqlite3.Connection, batch: list[_Write]) -> None:
+        changes = {w.change.new.key: w.change for w in batch if w.change}
+        facts = dict(w.fact for w in batch if w.fact)
+        if changes:
+            facts["resourceVersion"] = str(max(c.new.rv for c in changes.values()))
+        kept = [(*key, c.new.data) for key, c in changes.items() if not c.deleted]
+        gone = [tuple(key) for key, c in changes.items() if c.deleted]
         try:
             db.execute("BEGIN IMMEDIATE")
-            rv = 0
-            for write in batch:
-                if write.change:
-                    key, rv = write.change.new.key, write.change.new.rv
-                    if write.change.deleted:
-                        db.execute("DELETE FROM objects WHERE storage=? AND namespace=? AND name=?", key)
-                    else:
-                        db.execute("REPLACE INTO objects VALUES (?,?,?,?)", (*key, write.change.new.data))
-                if write.fact:
-                    db.execute("REPLACE INTO facts VALUES (?,?)", write.fact)
-            if rv:
-                db.execute("REPLACE INTO facts VALUES ('resourceVersion',?)", (str(rv),))
+            _run(db, "REPLACE INTO objects VALUES {}", kept)
+            _run(db, "DELETE FROM objects WHERE (storage, namespace, name) IN (VALUES {})", gone)
+            _run(db, "REPLACE INTO facts VALUES {}", list(facts.items()))
             db.execute("COMMIT")
         except sqlite3.Error:
             if db.in_transaction:
@@ -293,3 +290,18 @@ class Store:
         for write in batch:
             if not write.done.done():
                 write.done.set_exception(error)
+
+
+_ROWS = 500
+
+
+def _run(db: sqlite3.Connection, statement: str, rows: Sequence[tuple[str | bytes, ...]]) -> None:
+    """Run a statement over many rows at once.
+
+    Each call into SQLite hands the interpreter over and has to win it back from a busy event loop, which
+    takes milliseconds: one call a row would make a batch wait that long for every write in it.
+    """
+    for start in range(0, len(rows), _ROWS):
+        chunk = rows[start : start + _ROWS]
+        places = ",".join([f"({','.join('?' * len(chunk[0]))})"] * len(chunk))
+        db.execute(statement.format(places), [value for row in chunk for value in row])

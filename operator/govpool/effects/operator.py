@@ -21,6 +21,7 @@ from govpool.api.workorder import WorkOrder
 from govpool.effects import secrets
 from govpool.effects.clock import Clock, clock_of
 from govpool.effects.kube import Kube, KubeError
+from govpool.effects.playbooks import sweep_stale
 from govpool.effects.pools import Pools
 from govpool.effects.queue import WorkQueue
 from govpool.effects.reconcile import CHAIN, Reconciler
@@ -73,6 +74,7 @@ class Operator:
     async def start(self) -> None:
         """Connect, learn what there is, and begin to work. Nothing is decided before all kinds were listed."""
         self._options.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        sweep_stale(self._options.state_dir / "runs")
         self.kube = await Kube.connect(self._options.kubeconfig)
         await self.kube.ensure_namespace(secrets.NAMESPACE)
         self.clock, following = await clock_of(self.kube)

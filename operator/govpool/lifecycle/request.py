@@ -24,7 +24,7 @@ from govpool.api.cloudresourcerequest import (
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.workorder import WorkOrderState
 from govpool.lifecycle import story
-from govpool.lifecycle.actions import Action, HoldFinalizer, LetGo, Settle, WriteStatus
+from govpool.lifecycle.actions import Action, Announce, HoldFinalizer, LetGo, Settle, WriteStatus
 from govpool.lifecycle.conditions import condition, merged
 from govpool.lifecycle.decision import Decision, StageResult, earliest
 from govpool.lifecycle.observation import RequestObservation
@@ -74,13 +74,33 @@ def decide(observation: RequestObservation) -> Decision:
     if request.deleting:
         actions += _let_go(observation, after, found)
     written = _write(observation, after)
-    return Decision((*actions, *written.actions), after.next_look)
+    return Decision((*actions, *written.actions, *_announced(observation, status, after)), after.next_look)
 
 
 def _write(observation: RequestObservation, after: CloudResourceRequestStatus) -> Decision:
     if after == observation.request.status:
         return Decision(look_again=after.next_look)
     return Decision((WriteStatus(observation.request, after),), after.next_look)
+
+
+def _announced(
+    observation: RequestObservation, before: CloudResourceRequestStatus, after: CloudResourceRequestStatus
+) -> list[Announce]:
+    """Events for what people should notice: a new phase, a refusal, a failure, a clock that ran out."""
+    announced: list[Announce] = []
+    request, known = observation.request, {c.type: c for c in before.conditions}
+    if after.phase is not before.phase:
+        note = message("Phase", phase=after.phase.value).render(observation.language)
+        announced.append(Announce(request, after.phase.value, note))
+    for item in after.conditions:
+        bad = (item.type == "Admitted" and item.status is ConditionStatus.FALSE) or (
+            item.reason == StageState.FAILED.value or item.type == "Overdue"
+        )
+        previous = known.get(item.type)
+        news = previous is None or (previous.status, previous.message) != (item.status, item.message)
+        if bad and news:
+            announced.append(Announce(request, item.reason, item.message, warning=True))
+    return announced
 
 
 # -- what the status says ------------------------------------------------------------------------

@@ -1,0 +1,84 @@
+"""Child: the operator as ``govpool operator`` runs it. ``operator_process KUBECONFIG STATE_DIR``.
+
+It notes when it had listed everything and when it first had nothing left to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import kopf
+
+from govpool.effects.operator import Operator, Options
+from govpool.effects.store import Key
+from govpool.handlers.events import registry
+from govpool.lifecycle.decision import Decision
+from tests.bench.children import Answer, serve_questions, usage
+
+LOOK_EVERY = 0.01
+
+
+class Watched:
+    """An operator and what is noted about it."""
+
+    def __init__(self, options: Options) -> None:
+        self.operator = Operator(options)
+        self.times: dict[str, float] = {"imported": time.monotonic()}
+        self.reconciles: Counter[str] = Counter()
+
+    def count(self) -> None:
+        """Count reconciles by kind."""
+        reconcile = self.operator.reconciler.reconcile
+
+        async def counted(key: Key) -> Decision:
+            self.reconciles[key[0]] += 1
+            return await reconcile(key)
+
+        self.operator.reconciler.reconcile = counted  # type: ignore[method-assign]
+
+    async def note(self) -> None:
+        """Note when all was listed, and when all of it had been reconciled once."""
+        while not hasattr(self.operator, "reconciler"):
+            await asyncio.sleep(0)
+        self.count()
+        while not len(self.operator.store) or self.operator.queue.idle:
+            await asyncio.sleep(LOOK_EVERY)
+        self.times["listed"] = time.monotonic()
+        while not self.operator.queue.idle:
+            await asyncio.sleep(LOOK_EVERY)
+        self.times["settled"] = time.monotonic()
+
+    def answer(self, _: str) -> Answer:
+        """How it stands."""
+        operator = self.operator
+        return {
+            **usage(),
+            "objects": len(operator.store),
+            "idle": hasattr(operator, "queue") and operator.queue.idle,
+            "times": self.times,
+            "reconciles": dict(self.reconciles),
+        }
+
+
+async def main(kubeconfig: Path, state: Path) -> None:
+    """Operate until standard input ends."""
+    watched = Watched(Options(kubeconfig, state))
+    stop = asyncio.Event()
+    noting = asyncio.create_task(watched.note())
+    running = asyncio.create_task(
+        kopf.operator(
+            registry=registry(watched.operator, kubeconfig), clusterwide=True, standalone=True, stop_flag=stop
+        )
+    )
+    await serve_questions({}, watched.answer)
+    stop.set()
+    await running
+    noting.cancel()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2])))

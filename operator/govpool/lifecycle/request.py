@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from govpool.api.base import FINALIZER, Condition, ConditionStatus
-from govpool.api.cloudpolicy import CloudPolicy, Role, Stage
+from govpool.api.base import FINALIZER, ConditionStatus
+from govpool.api.cloudpolicy import CloudPolicy, Stage
 from govpool.api.cloudresourcerequest import (
     AppliedRevision,
     ApprovedRevision,
     Billing,
     CloudResourceRequest,
     CloudResourceRequestStatus,
-    Deadline,
     DesiredState,
     Happening,
     RequestPhase,
@@ -23,30 +22,23 @@ from govpool.api.cloudresourcerequest import (
 )
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.workorder import WorkOrderState
-from govpool.lifecycle import story
+from govpool.lifecycle import request_conditions, story
 from govpool.lifecycle.actions import Action, Announce, HoldFinalizer, LetGo, Settle, WriteStatus
-from govpool.lifecycle.conditions import condition, merged
-from govpool.lifecycle.decision import Decision, StageResult, earliest
+from govpool.lifecycle.conditions import merged
+from govpool.lifecycle.deadlines import deadlines, next_look
+from govpool.lifecycle.decision import Decision, StageResult
 from govpool.lifecycle.observation import RequestObservation
 from govpool.lifecycle.pipeline import walk
-from govpool.lifecycle.submission import Judged, Submission, submission
+from govpool.lifecycle.request_conditions import told, with_others
+from govpool.lifecycle.submission import Submission, submission
 from govpool.lifecycle.wanted import held
-from govpool.messages import Message, message
+from govpool.messages import message
 from govpool.rules.amounts import fee_per_year
 from govpool.rules.billing import billing_end, billing_start
-from govpool.rules.calendar import WorkCalendar
-from govpool.rules.citation import clause
 from govpool.rules.migration import keep_until
 from govpool.rules.trial import trial
 
 DELIVERY_STAGES = (Stage.REPORTS, Stage.RIGHT_SIZING, Stage.AGREEMENT, Stage.CONFIRMATION)
-STATE_CONDITION = {
-    StageState.DONE: ConditionStatus.TRUE,
-    StageState.WAITING: ConditionStatus.FALSE,
-    StageState.REFUSED: ConditionStatus.FALSE,
-    StageState.FAILED: ConditionStatus.FALSE,
-    StageState.UNKNOWN: ConditionStatus.UNKNOWN,
-}
 
 
 def decide(observation: RequestObservation) -> Decision:
@@ -54,8 +46,8 @@ def decide(observation: RequestObservation) -> Decision:
     request = observation.request
     status = request.status or CloudResourceRequestStatus()
     if request.paused:
-        paused = _condition(observation, "Paused", ConditionStatus.TRUE, "Paused", message("Paused"))
-        return _write(observation, status.model_copy(update={"conditions": _with(status, paused)}))
+        paused = told(observation, "Paused", ConditionStatus.TRUE, "Paused", message("Paused"))
+        return _write(observation, status.model_copy(update={"conditions": with_others(status, paused)}))
     if FINALIZER not in request.metadata.finalizers and not request.deleting:
         return Decision((HoldFinalizer(request),))
     policy, catalog, pool = observation.policy, observation.catalog, observation.pool
@@ -116,8 +108,8 @@ def _status(
     complete = approved is not None and bool(results) and all(result.done for result in results)
     handed_over = next((r.at for r in results if r.stage is Stage.HANDOVER and r.done), None)
     days = before.trial or (trial(policy.spec, handed_over) if handed_over else None)
-    deadlines = _deadlines(observation, policy, found, results)
-    first = deadlines[0] if deadlines else None
+    due = deadlines(observation, policy, found, results)
+    first = due[0] if due else None
     phase = _phase(before, found, results, complete=complete)
     happenings = [
         *story.decisions(observation.approvals, policy.spec),
@@ -136,7 +128,7 @@ def _status(
             "applied": applied,
             "pending_approval": found.pending.approval.metadata.name if found.pending else None,
             "stages": [_stage_status(observation, result) for result in results],
-            "deadlines": deadlines,
+            "deadlines": due,
             "who": first.who if first else None,
             "due": first.due if first else None,
             "trial": days,
@@ -147,10 +139,12 @@ def _status(
             "certificate": _certificate(observation) or before.certificate,
             "history": story.retell(before, happenings),
             "citations": _citations(found, results),
-            "next_look": _next_look(observation, found, results, deadlines),
+            "next_look": next_look(observation, found, results, due),
         }
     )
-    conditions = merged(before.conditions, _conditions(observation, policy, found, results, after))
+    conditions = merged(
+        before.conditions, request_conditions.conditions(observation, policy, found, results, after)
+    )
     return after.model_copy(update={"conditions": conditions})
 
 
@@ -239,175 +233,6 @@ def _citations(found: Submission, results: tuple[StageResult, ...]) -> list[str]
     return list(dict.fromkeys(cited))[:32]
 
 
-# -- clocks --------------------------------------------------------------------------------------
-def _deadlines(
-    observation: RequestObservation, policy: CloudPolicy, found: Submission, results: tuple[StageResult, ...]
-) -> list[Deadline]:
-    """What is due, first what is due first. An overdue clock decides nothing: it is shown."""
-    deadlines = []
-    if found.pending is not None and found.pending.judgement.step is not None:
-        deadlines.append(_decision_due(policy, found.pending))
-    if results and not results[-1].done:
-        waiting = results[-1]
-        deadlines.append(
-            Deadline(
-                what=waiting.message.render(observation.language)[:256],
-                stage=waiting.stage,
-                who=waiting.who or Role.OPERATOR,
-                since=waiting.since or observation.now,
-                due=waiting.due,
-                article=waiting.clause,
-                overdue=waiting.due is not None and observation.now > waiting.due,
-            )
-        )
-    far = observation.now + timedelta(days=36500)
-    return sorted(deadlines, key=lambda deadline: deadline.due or far)
-
-
-def _decision_due(policy: CloudPolicy, pending: Judged) -> Deadline:
-    judgement, spec = pending.judgement, pending.approval.spec
-    step = next(step for step in spec.steps if step.stage is judgement.step)
-    return Deadline(
-        what=f"{step.stage.value} {pending.approval.metadata.name}",
-        stage=step.stage,
-        who=step.role,
-        since=judgement.since or pending.approval.metadata.creation_timestamp or spec_time(pending),
-        due=judgement.due,
-        article=clause(policy.spec, step.article),
-        overdue=judgement.overdue,
-    )
-
-
-def spec_time(pending: Judged) -> datetime:
-    """An Approval that was not stored yet starts its clock when it is; until then, long ago."""
-    return pending.judgement.due or datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-
-
-def _next_look(
-    observation: RequestObservation,
-    found: Submission,
-    results: tuple[StageResult, ...],
-    deadlines: list[Deadline],
-) -> datetime | None:
-    due = [d.due + timedelta(seconds=1) for d in deadlines if d.due and not d.overdue]
-    looks = [result.look_again for result in results if result.look_again]
-    return earliest(*(time for time in (*due, *looks) if time > observation.now))
-
-
-# -- conditions ----------------------------------------------------------------------------------
-def _condition(
-    observation: RequestObservation,
-    type_: str,
-    status: ConditionStatus,
-    reason: str,
-    text: Message,
-    article: str = "",
-) -> Condition:
-    return condition(
-        type_,
-        status,
-        reason,
-        text,
-        clause=article,
-        generation=observation.request.metadata.generation,
-        now=observation.now,
-        language=observation.language,
-    )
-
-
-def _with(status: CloudResourceRequestStatus, *more: Condition) -> list[Condition]:
-    types = {item.type for item in more}
-    return merged(status.conditions, [*(c for c in status.conditions if c.type not in types), *more])
-
-
-def _conditions(
-    observation: RequestObservation,
-    policy: CloudPolicy,
-    found: Submission,
-    results: tuple[StageResult, ...],
-    after: CloudResourceRequestStatus,
-) -> list[Condition]:
-    true, false = ConditionStatus.TRUE, ConditionStatus.FALSE
-    ready = after.phase in (RequestPhase.IN_SERVICE, RequestPhase.DEREGISTERED)
-    conditions = [
-        _condition(
-            observation,
-            "Ready",
-            true if ready else false,
-            after.phase.value,
-            message("Phase", phase=after.phase.value),
-        ),
-        _admitted(observation, found),
-        _approved(observation, found),
-    ]
-    conditions += [
-        _condition(
-            observation,
-            result.stage.value,
-            STATE_CONDITION[result.state],
-            result.state.value,
-            result.message,
-            result.clause,
-        )
-        for result in results
-    ]
-    late = [d for d in after.deadlines if d.overdue]
-    if late:
-        text = message("Overdue", what=late[0].what, who=late[0].who.value)
-        conditions.append(_condition(observation, "Overdue", true, "ClockRanOut", text, late[0].article))
-    if observation.request.deleting:
-        text = message("DeletionWaits")
-        conditions.append(_condition(observation, "DeletionBlocked", true, "NotDeregistered", text))
-    calendar = WorkCalendar.of(policy.spec)
-    if not calendar.announced(calendar.local_day(observation.now).year):
-        text = message("HolidaysUnannounced", year=calendar.local_day(observation.now).year)
-        conditions.append(_condition(observation, "CalendarAnnounced", false, "HolidaysUnannounced", text))
-    return conditions
-
-
-def _admitted(observation: RequestObservation, found: Submission) -> Condition:
-    if not found.refusals:
-        return _condition(
-            observation, "Admitted", ConditionStatus.TRUE, "Admitted", message("Admitted"), found.classified
-        )
-    first = found.refusals[0]
-    texts = "; ".join(f"{r.message.render(observation.language)} [{r.clause}]" for r in found.refusals)
-    return _condition(
-        observation, "Admitted", ConditionStatus.FALSE, first.reason, message("Verbatim", text=texts)
-    )
-
-
-def _approved(observation: RequestObservation, found: Submission) -> Condition:
-    if found.pending is not None:
-        step, role = found.pending.judgement.step, found.pending.judgement.role
-        text = message(
-            "AwaitingDecision",
-            approval=found.pending.approval.metadata.name,
-            step=step.value if step else "-",
-            role=role.value if role else "-",
-        )
-        return _condition(observation, "Approved", ConditionStatus.FALSE, "AwaitingDecision", text)
-    if found.rejected is not None:
-        last = found.rejected.judgement.last
-        text = message(
-            "Rejected",
-            verdict=last.verdict.value if last else "-",
-            by=last.by if last else "-",
-            opinion=last.opinion if last else "-",
-        )
-        return _condition(
-            observation, "Approved", ConditionStatus.FALSE, found.rejected.judgement.state.value, text
-        )
-    if found.approved is None:
-        return _condition(
-            observation, "Approved", ConditionStatus.FALSE, "NotAdmitted", message("NotPutForward")
-        )
-    text = message("InForce", approval=found.approved.approval, revision=found.approved.revision)
-    if found.refusals:
-        return _condition(observation, "Approved", ConditionStatus.FALSE, "EditNotAdmitted", text)
-    return _condition(observation, "Approved", ConditionStatus.TRUE, "Approved", text)
-
-
 def _stages_told(
     approved: ApprovedRevision | None, results: tuple[StageResult, ...], observation: RequestObservation
 ) -> list[Happening]:
@@ -441,11 +266,11 @@ def _missing_reference(observation: RequestObservation, status: CloudResourceReq
     }
     missing = ", ".join(f"{kind} {name}" for kind, name in names.items() if name)
     text = message("ReferenceMissing", missing=missing)
-    found = _condition(observation, "Admitted", ConditionStatus.FALSE, "ReferenceMissing", text)
+    found = told(observation, "Admitted", ConditionStatus.FALSE, "ReferenceMissing", text)
     after = status.model_copy(
         update={
             "observed_generation": request.metadata.generation,
-            "conditions": _with(status, found),
+            "conditions": with_others(status, found),
             "next_look": None,
         }
     )
@@ -457,8 +282,8 @@ def _missing_reference(observation: RequestObservation, status: CloudResourceReq
 
 def _lost_item(observation: RequestObservation, status: CloudResourceRequestStatus, what: str) -> Decision:
     text = message("CatalogueLostItem", what=what)
-    lost = _condition(observation, "Ready", ConditionStatus.UNKNOWN, "CatalogueLostItem", text)
-    return _write(observation, status.model_copy(update={"conditions": _with(status, lost)}))
+    lost = told(observation, "Ready", ConditionStatus.UNKNOWN, "CatalogueLostItem", text)
+    return _write(observation, status.model_copy(update={"conditions": with_others(status, lost)}))
 
 
 def _settled_orders(observation: RequestObservation, after: CloudResourceRequestStatus) -> list[Action]:

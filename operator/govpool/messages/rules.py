@@ -226,6 +226,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         " something back, or ask the authority for a larger quota.",
         "资源池 {pool} 额度不足：需要 {needed}；剩余 {free}。请减少申请、退回资源，或申请增加额度。",
     ),
+    "rules.admission.too-many-servers": (
+        "The request asks for {wanted} servers; one request carries at most {most}. Apply in several requests.",
+        "本申请共 {wanted} 台云服务器，单份申请最多 {most} 台，请拆分为多份申请。",
+    ),
     "rules.quota.fits": ("Within the quota in pool {pool}.", "在资源池 {pool} 的额度之内。"),
     # Approvals (审批)
     "rules.approval.before-creation": (

@@ -26,6 +26,7 @@ def check(
     """Every reason why the content can't be issued from the pool."""
     yield from _items(content, policy, catalog)
     yield from _names(content, pool)
+    yield from _many(content)
     if approved is not None:
         if content.system.network is not approved.system.network:
             text = message("rules.admission.network-change", network=approved.system.network)
@@ -34,6 +35,19 @@ def check(
         for server in content.servers:
             if server.name in held:
                 yield from _same_group(held[server.name], server, policy, catalog)
+
+
+MOST_SERVERS = 400
+"""A work order and a request's status name every server; etcd bounds how long they may be."""
+
+
+def _many(content: RequestContent) -> Iterator[Refusal]:
+    """A system larger than one request can carry is applied for in several."""
+    extra = sum(expansion.additional_count for expansion in content.term.temporary)
+    wanted = extra + sum(server.count for server in content.servers)
+    if wanted > MOST_SERVERS:
+        text = message("rules.admission.too-many-servers", wanted=wanted, most=MOST_SERVERS)
+        yield Refusal("TooManyServers", text, "")
 
 
 def _items(content: RequestContent, policy: CloudPolicySpec, catalog: ServiceCatalog) -> Iterator[Refusal]:

@@ -1,0 +1,67 @@
+"""What is due, from whom, until when; and when to look again. An overdue clock decides nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from govpool.api.cloudpolicy import CloudPolicy, Role
+from govpool.api.cloudresourcerequest import Deadline
+from govpool.lifecycle.decision import StageResult, earliest
+from govpool.lifecycle.observation import RequestObservation
+from govpool.lifecycle.submission import Judged, Submission
+from govpool.rules.citation import clause
+
+
+def deadlines(
+    observation: RequestObservation, policy: CloudPolicy, found: Submission, results: tuple[StageResult, ...]
+) -> list[Deadline]:
+    """What is due, first what is due first. An overdue clock decides nothing: it is shown."""
+    found_due = []
+    if found.pending is not None and found.pending.judgement.step is not None:
+        found_due.append(_decision_due(policy, found.pending))
+    if results and not results[-1].done:
+        waiting = results[-1]
+        found_due.append(
+            Deadline(
+                what=waiting.message.render(observation.language)[:256],
+                stage=waiting.stage,
+                who=waiting.who or Role.OPERATOR,
+                since=waiting.since or observation.now,
+                due=waiting.due,
+                article=waiting.clause,
+                overdue=waiting.due is not None and observation.now > waiting.due,
+            )
+        )
+    far = observation.now + timedelta(days=36500)
+    return sorted(found_due, key=lambda deadline: deadline.due or far)
+
+
+def _decision_due(policy: CloudPolicy, pending: Judged) -> Deadline:
+    judgement, spec = pending.judgement, pending.approval.spec
+    step = next(step for step in spec.steps if step.stage is judgement.step)
+    return Deadline(
+        what=f"{step.stage.value} {pending.approval.metadata.name}",
+        stage=step.stage,
+        who=step.role,
+        since=judgement.since or pending.approval.metadata.creation_timestamp or _not_stored_yet(pending),
+        due=judgement.due,
+        article=clause(policy.spec, step.article),
+        overdue=judgement.overdue,
+    )
+
+
+def _not_stored_yet(pending: Judged) -> datetime:
+    """An Approval that was not stored yet starts its clock when it is; until then, long ago."""
+    return pending.judgement.due or datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+def next_look(
+    observation: RequestObservation,
+    found: Submission,
+    results: tuple[StageResult, ...],
+    due: list[Deadline],
+) -> datetime | None:
+    """The next time at which something changes by itself: a clock, a trial's end, a lead time."""
+    strikes = [d.due + timedelta(seconds=1) for d in due if d.due and not d.overdue]
+    looks = [result.look_again for result in results if result.look_again]
+    return earliest(*(time for time in (*strikes, *looks) if time > observation.now))

@@ -1,0 +1,133 @@
+"""The conditions of a CloudResourceRequest: one for each stage, and what people ask first."""
+
+from __future__ import annotations
+
+from govpool.api.base import Condition, ConditionStatus
+from govpool.api.cloudpolicy import CloudPolicy
+from govpool.api.cloudresourcerequest import CloudResourceRequestStatus, RequestPhase, StageState
+from govpool.lifecycle.conditions import condition, merged
+from govpool.lifecycle.decision import StageResult
+from govpool.lifecycle.observation import RequestObservation
+from govpool.lifecycle.submission import Submission
+from govpool.messages import Message, message
+from govpool.rules.calendar import WorkCalendar
+
+STATE_CONDITION = {
+    StageState.DONE: ConditionStatus.TRUE,
+    StageState.WAITING: ConditionStatus.FALSE,
+    StageState.REFUSED: ConditionStatus.FALSE,
+    StageState.FAILED: ConditionStatus.FALSE,
+    StageState.UNKNOWN: ConditionStatus.UNKNOWN,
+}
+
+
+def told(
+    observation: RequestObservation,
+    type_: str,
+    status: ConditionStatus,
+    reason: str,
+    text: Message,
+    article: str = "",
+) -> Condition:
+    """A condition of the request, in the operator's language."""
+    return condition(
+        type_,
+        status,
+        reason,
+        text,
+        clause=article,
+        generation=observation.request.metadata.generation,
+        now=observation.now,
+        language=observation.language,
+    )
+
+
+def with_others(status: CloudResourceRequestStatus, *more: Condition) -> list[Condition]:
+    """The conditions told before, with these in place of those of the same type."""
+    types = {item.type for item in more}
+    return merged(status.conditions, [*(c for c in status.conditions if c.type not in types), *more])
+
+
+def conditions(
+    observation: RequestObservation,
+    policy: CloudPolicy,
+    found: Submission,
+    results: tuple[StageResult, ...],
+    after: CloudResourceRequestStatus,
+) -> list[Condition]:
+    """Every condition of the request, in the order in which people read them."""
+    true, false = ConditionStatus.TRUE, ConditionStatus.FALSE
+    ready = after.phase in (RequestPhase.IN_SERVICE, RequestPhase.DEREGISTERED)
+    found_conditions = [
+        told(
+            observation,
+            "Ready",
+            true if ready else false,
+            after.phase.value,
+            message("Phase", phase=after.phase.value),
+        ),
+        _admitted(observation, found),
+        _approved(observation, found),
+    ]
+    found_conditions += [
+        told(
+            observation,
+            result.stage.value,
+            STATE_CONDITION[result.state],
+            result.state.value,
+            result.message,
+            result.clause,
+        )
+        for result in results
+    ]
+    late = [d for d in after.deadlines if d.overdue]
+    if late:
+        text = message("Overdue", what=late[0].what, who=late[0].who.value)
+        found_conditions.append(told(observation, "Overdue", true, "ClockRanOut", text, late[0].article))
+    if observation.request.deleting:
+        text = message("DeletionWaits")
+        found_conditions.append(told(observation, "DeletionBlocked", true, "NotDeregistered", text))
+    calendar = WorkCalendar.of(policy.spec)
+    if not calendar.announced(calendar.local_day(observation.now).year):
+        text = message("HolidaysUnannounced", year=calendar.local_day(observation.now).year)
+        found_conditions.append(told(observation, "CalendarAnnounced", false, "HolidaysUnannounced", text))
+    return found_conditions
+
+
+def _admitted(observation: RequestObservation, found: Submission) -> Condition:
+    if not found.refusals:
+        return told(
+            observation, "Admitted", ConditionStatus.TRUE, "Admitted", message("Admitted"), found.classified
+        )
+    first = found.refusals[0]
+    texts = "; ".join(f"{r.message.render(observation.language)} [{r.clause}]" for r in found.refusals)
+    return told(observation, "Admitted", ConditionStatus.FALSE, first.reason, message("Verbatim", text=texts))
+
+
+def _approved(observation: RequestObservation, found: Submission) -> Condition:
+    if found.pending is not None:
+        step, role = found.pending.judgement.step, found.pending.judgement.role
+        text = message(
+            "AwaitingDecision",
+            approval=found.pending.approval.metadata.name,
+            step=step.value if step else "-",
+            role=role.value if role else "-",
+        )
+        return told(observation, "Approved", ConditionStatus.FALSE, "AwaitingDecision", text)
+    if found.rejected is not None:
+        last = found.rejected.judgement.last
+        text = message(
+            "Rejected",
+            verdict=last.verdict.value if last else "-",
+            by=last.by if last else "-",
+            opinion=last.opinion if last else "-",
+        )
+        return told(
+            observation, "Approved", ConditionStatus.FALSE, found.rejected.judgement.state.value, text
+        )
+    if found.approved is None:
+        return told(observation, "Approved", ConditionStatus.FALSE, "NotAdmitted", message("NotPutForward"))
+    text = message("InForce", approval=found.approved.approval, revision=found.approved.revision)
+    if found.refusals:
+        return told(observation, "Approved", ConditionStatus.FALSE, "EditNotAdmitted", text)
+    return told(observation, "Approved", ConditionStatus.TRUE, "Approved", text)

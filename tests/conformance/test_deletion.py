@@ -124,3 +124,9 @@ async def test_namespace_goes_with_its_content(api: Api, group: str) -> None:
     assert (await api.get(path)).code == 200
     await api.patch(f"{kind.path}/a", {"metadata": {"finalizers": None}})
     await api.gone(path)
+
+
+async def test_namespaces_that_stay(api: Api) -> None:
+    reply = await api.delete("/api/v1/namespaces/default")
+    assert (reply.code, reply.reason) == (403, "Forbidden")
+    assert reply.message == 'namespaces "default" is forbidden: this namespace may not be deleted'

@@ -212,3 +212,31 @@ async def test_files_are_their_owners_only(tmp_path: Path) -> None:
 async def test_only_loopback_unless_asked(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not a loopback address"):
         ControlPlane(tmp_path / "state", host="0.0.0.0")
+
+
+async def test_port_that_is_taken_leaves_nothing_behind(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    async with ControlPlane(tmp_path / "other") as other:
+        port = int(other.url.rpartition(":")[2])
+        with pytest.raises(OSError, match="in use"):
+            async with ControlPlane(state, port=port):
+                pass
+    async with ControlPlane(state, port=port) as plane:
+        assert plane.url == f"https://127.0.0.1:{port}"
+
+
+async def test_only_the_newest_events_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("govpool.standalone.gc._EVENTS_KEPT", 10)
+    monkeypatch.setattr("govpool.standalone.gc._EVENTS_SLACK", 5)
+    path = "/api/v1/namespaces/default/events"
+    async with ControlPlane(tmp_path / "state") as plane, connect(plane.kubeconfig("admin")) as api:
+        for index in range(20):
+            event = {
+                "metadata": {"name": f"e{index}"},
+                "involvedObject": {"name": "x", "namespace": "default"},
+            }
+            assert (await api.post(path, event)).code == 201
+        left = await api.until(path, lambda r: len(r.body["items"]) <= 15)
+        names = {i["metadata"]["name"] for i in left.body["items"]}
+        assert {f"e{n}" for n in range(10, 20)} <= names
+        assert "e0" not in names

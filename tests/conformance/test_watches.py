@@ -138,3 +138,12 @@ async def test_many_watchers_see_the_same(api: Api, widgets: Kind) -> None:
         await api.post(widgets.path, widgets.make(f"w{index}"))
     seen = await asyncio.gather(*followers)
     assert all(s == [("ADDED", f"w{i}") for i in range(20)] for s in seen)
+
+
+async def test_partial_metadata_watch(api: Api, widgets: Kind) -> None:
+    version = (await api.get(widgets.path)).rv
+    partial = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
+    async with api.watch(widgets.path, accept=partial, resourceVersion=version) as watch:
+        await api.post(widgets.path, widgets.make("a"))
+        event = await watch.next()
+    assert (event["object"]["kind"], event["object"].get("spec")) == ("PartialObjectMetadata", None)

@@ -28,7 +28,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class FaultRequest:
-    """What a hook may decide by. `user` is empty for requests that are not authenticated yet."""
+    """What a hook may decide by; the names are empty for requests that are not about a resource."""
 
     method: str
     path: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import defaultdict
 
@@ -14,6 +13,10 @@ from .storage import Change, Store, Stored
 from .writes import CRD_FINALIZER, DEFINITIONS, FOREGROUND, ORPHAN, SYSTEM, Call, DeleteOptions, Writes
 
 _log = logging.getLogger(__name__)
+
+
+_RETRY_SECONDS = 5.0
+_EVENTS_KEPT, _EVENTS_SLACK = 5000, 500
 
 
 class Collector:
@@ -27,6 +30,7 @@ class Collector:
         self._dependents: dict[str, set[Key]] = defaultdict(set)
         self._queue: dict[Key, None] = {}
         self._wake = asyncio.Event()
+        self._surplus: set[Key] = set()
         for storage in store.storages():
             for stored in store.items(storage):
                 self._index(stored)
@@ -52,6 +56,8 @@ class Collector:
                 self._dependents[owner].discard(new.key)
         if not change.deleted:
             self._index(new)
+            if new.key.storage == "events" and old is None:
+                self._trim_events()
             if new.deleting or (new.owners and (old is None or old.owners != new.owners)):
                 self._add(new.key)
             return
@@ -64,6 +70,15 @@ class Collector:
         for dependent in self._dependents.pop(new.uid, set()):
             self._add(dependent)
         self._after_removal(new)
+
+    def _trim_events(self) -> None:
+        """Keep the newest events only. Upstream drops them by age, but this server's clock may leap."""
+        if self._store.count("events") < _EVENTS_KEPT + _EVENTS_SLACK:
+            return
+        oldest = sorted(self._store.items("events"), key=lambda s: s.rv)[:-_EVENTS_KEPT]
+        for stored in oldest:
+            self._add(stored.key)
+        self._surplus.update(s.key for s in oldest)
 
     def _after_removal(self, stored: Stored) -> None:
         """Look again at the namespace or definition that may have waited for this object."""
@@ -90,12 +105,15 @@ class Collector:
         try:
             await self._look(key)
         except ApiError as error:
-            # the store refused the write (disk full, say): look again when something changes or at the
-            # next start
             _log.error("clean-up of %s %s/%s failed: %s", key.storage, key.namespace, key.name, error.message)
+            asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._add, key)
 
     async def _look(self, key: Key) -> None:
         stored = self._store.get(key)
+        if key in self._surplus:
+            self._surplus.discard(key)
+            await self._writes.system_remove(key)
+            return
         if stored is None:
             return
         if stored.deleting:
@@ -135,9 +153,7 @@ class Collector:
             await self._writes.system_remove(key)
             return
         call = Call(SYSTEM, resource, key.namespace, key.name)
-        with contextlib.suppress(ApiError):
-            # gone meanwhile is as good as deleted
-            await self._writes.delete(call, DeleteOptions(propagation=propagation))
+        await self._writes.delete(call, DeleteOptions(propagation=propagation))
 
     async def _orphan(self, stored: Stored) -> None:
         for key in tuple(self._dependents.get(stored.uid, ())):

@@ -77,7 +77,7 @@ class Accepted:
     include: str = "Metadata"
 
 
-def accepted(request: web.BaseRequest, *, collection: bool) -> Accepted:
+def accepted(request: web.BaseRequest) -> Accepted:
     """Choose the answer's form from the Accept header; raises 406 when JSON will not do."""
     header = request.headers.get("Accept", "")
     choices = [c.strip() for c in header.split(",") if c.strip()] or ["*/*"]
@@ -93,7 +93,7 @@ def accepted(request: web.BaseRequest, *, collection: bool) -> Accepted:
             continue
         if form == "Table":
             return Accepted("Table", request.query.get("includeObject", "Metadata"))
-        if form == ("PartialObjectMetadataList" if collection else "PartialObjectMetadata"):
+        if form in ("PartialObjectMetadata", "PartialObjectMetadataList"):
             return Accepted("Partial")
     raise not_acceptable(["application/json"])
 

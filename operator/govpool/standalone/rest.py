@@ -109,7 +109,7 @@ class Rest:
 
     def get(self, request: web.BaseRequest, path: ResourcePath, resource: Resource) -> web.Response:
         """Return one object."""
-        form = accepted(request, collection=False)
+        form = accepted(request)
         stored = self._store.get(Key(resource.storage_key, path.namespace, path.name))
         if stored is None:
             raise not_found(resource.plural, resource.group, path.name)
@@ -126,7 +126,7 @@ class Rest:
 
     def list(self, request: web.BaseRequest, path: ResourcePath, resource: Resource) -> web.Response:
         """Return a collection, or one page of it."""
-        form = accepted(request, collection=True)
+        form = accepted(request)
         selector = read_selector(request, resource)
         limit = number(request, "limit") or 0
         token = request.query.get("continue", "")
@@ -210,7 +210,7 @@ class Rest:
     async def _write(
         self, request: web.BaseRequest, path: ResourcePath, resource: Resource, user: User
     ) -> web.Response:
-        form = accepted(request, collection=path.verb == "deletecollection")
+        form = accepted(request)
         call = self._call(request, path, resource, user)
         if path.verb == "deletecollection":
             return await self._delete_collection(request, path, call)

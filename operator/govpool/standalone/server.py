@@ -82,39 +82,52 @@ class ControlPlane:
     # --- starting and stopping -----------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as stack:
+            self._open(stack)
+            self.store.open(asyncio.get_running_loop())
+            stack.push_async_callback(self.store.close)
+            self.clock.offset = float(self.store.facts.get("clockOffset", "0"))
+            self._assemble(stack)
+            await self._make_namespaces()
+            await self._listen(stack)
+            self._make_users()
+            self._stack = stack.pop_all()
+        return self
+
+    def _open(self, stack: contextlib.AsyncExitStack) -> None:
+        """Take the state directory for this process alone."""
         self._state.mkdir(parents=True, exist_ok=True)
         self._state.chmod(0o700)
-        self._lock = _lock(self._state / "lock")
+        stack.callback(_lock(self._state / "lock").close)
         (self._state / "state.db").touch(mode=0o600)
-        loop = asyncio.get_running_loop()
-        self.store.open(loop)
-        self.clock.offset = float(self.store.facts.get("clockOffset", "0"))
+
+    def _assemble(self, stack: contextlib.AsyncExitStack) -> None:
+        """Put the parts together on the opened store."""
         self.hub = Hub(self.store)
-        self._policies = Policies(self.store)
-        self._writes = Writes(self.store, self.registry, self.clock, self._policies)
+        policies = Policies(self.store)
+        self._writes = Writes(self.store, self.registry, self.clock, policies)
         self._rest = Rest(self.store, self._writes, self.clock)
         self._streams = Streams(self.store, self.hub, self._rest, self.clock)
-        self._db = self.store.connect()
-        self.users = Users(self._db, self._state, self._account_uid)
+        users = self.store.connect()
+        stack.callback(users.close)
+        self.users = Users(users, self._state, self._account_uid)
         self.store.subscribe(self._on_change)
         for stored in self.store.items(DEFINITIONS):
             self.registry.set_custom(stored.key.name, from_definition(stored.load()))
-        self._collector = Collector(self.store, self.registry, self._writes)
-        self._collecting = asyncio.create_task(self._collector.run())
-        await self._make_namespaces()
-        await self._listen()
-        self._make_users()
-        return self
+        collector = Collector(self.store, self.registry, self._writes)
+        collecting = asyncio.create_task(collector.run())
+        stack.push_async_callback(_stop, collecting)
 
-    async def _listen(self) -> None:
+    async def _listen(self, stack: contextlib.AsyncExitStack) -> None:
         context: ssl.SSLContext | None = None
         if self._tls:
             context, self.ca = server_context(self._state, self._host)
-        self._server = web.Server(self._handle, access_log=None, keepalive_timeout=3600.0)
-        self._runner = web.ServerRunner(self._server, shutdown_timeout=_SHUTDOWN_SECONDS, access_log=None)
-        await self._runner.setup()
+        server = web.Server(self._handle, access_log=None, keepalive_timeout=3600.0)
+        runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS, access_log=None)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
         listener = self._bind()
-        site = web.SockSite(self._runner, listener, ssl_context=context, backlog=1024)
+        site = web.SockSite(runner, listener, ssl_context=context, backlog=1024)
         await site.start()
         port = listener.getsockname()[1]
         await self.store.remember("port", str(port))
@@ -143,13 +156,7 @@ class ControlPlane:
         self.hub.close_all()
         async with self._clock_moved:
             self._clock_moved.notify_all()
-        await self._runner.cleanup()
-        self._collecting.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._collecting
-        await self.store.close()
-        self._db.close()
-        self._lock.close()
+        await self._stack.aclose()
 
     async def _make_namespaces(self) -> None:
         resource = self.registry.find("", "v1", "namespaces")
@@ -392,6 +399,12 @@ class ControlPlane:
         except ConnectionError:
             return response
         return response
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 def _ordered(fault: Fault) -> ApiError:

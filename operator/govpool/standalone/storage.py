@@ -165,6 +165,10 @@ class Store:
         keys = sorted(k for k in table if k[0] == namespace) if namespace else sorted(table)
         return [table[k] for k in keys]
 
+    def count(self, storage: str) -> int:
+        """Return how many objects of a resource there are."""
+        return len(self._committed[storage])
+
     def storages(self) -> list[str]:
         """Return the names of all resources that hold or held objects."""
         return list(self._committed)

@@ -105,7 +105,7 @@ class Streams:
         self, request: web.BaseRequest, path: ResourcePath, resource: Resource
     ) -> web.StreamResponse:
         """Stream changes until the client leaves, the time is up or the server closes."""
-        form = _Form(resource, accepted(request, collection=not path.name), self._clock)
+        form = _Form(resource, accepted(request), self._clock)
         selector = read_selector(request, resource, path.name)
         since = resource_version(request)
         timeout = number(request, "timeoutSeconds") or (1800 + secrets.randbelow(1800))
@@ -166,17 +166,18 @@ class Streams:
     ) -> None:
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
-        while not watcher.closed:
+        while True:
             watcher.wake.clear()
             if watcher.pending:
                 lines = []
                 while watcher.pending:
                     lines.append(form.event(*watcher.pending.popleft()))
                 await response.write(b"".join(lines))
-                continue
             left = end - loop.time()
-            if left <= 0:
-                break
+            if watcher.pending:
+                continue  # what came while we wrote
+            if watcher.closed or left <= 0:
+                return
             try:
                 await asyncio.wait_for(watcher.wake.wait(), min(left, _BOOKMARK_SECONDS))
             except TimeoutError:

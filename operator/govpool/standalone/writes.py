@@ -42,6 +42,7 @@ _UNCHECKED = (
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _SYSTEM_FIELDS = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds",
                   "selfLink", "resourceVersion")  # fmt: skip
+_KEPT_NAMESPACES = frozenset({"default", "kube-system"})
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
 CRD_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
@@ -299,6 +300,8 @@ class Writes:
         if head is None:
             raise not_found(resource.plural, resource.group, call.name)
         self._check_preconditions(call, head, options)
+        if resource.storage_key == "namespaces" and call.name in _KEPT_NAMESPACES:
+            raise forbidden("namespaces", "", call.name, "this namespace may not be deleted")
         old = present_obj(head, resource)
         self._admit(call, "DELETE", None, old)
         new = present_obj(head, resource)

@@ -44,6 +44,10 @@ class World:
         self.kube, self.kubeconfig, self.state = kube, kubeconfig, state
         self.patience = 60.0
         """How long people wait for anything, in seconds."""
+        self.hurry = ""
+        """By how much people move the clock on whenever they look in vain; empty: not at all."""
+        self.operators = kubeconfig
+        """What operators log in with."""
 
     # -- GitOps -----------------------------------------------------------------------------------
     async def apply(self, document: dict[str, Any]) -> dict[str, Any]:
@@ -174,6 +178,8 @@ class World:
                     with contextlib.suppress(KubeError):
                         if await true():
                             return
+                        if self.hurry:
+                            await self.advance(self.hurry)
                     await asyncio.sleep(0.05)
         except TimeoutError:
             raise AssertionError(f"never: {what}\n{await self.tell()}") from None
@@ -237,7 +243,7 @@ class World:
     async def operator(self) -> AsyncIterator[None]:
         """An operator in this process."""
         stop = asyncio.Event()
-        task = asyncio.create_task(run(Options(self.kubeconfig, self.state), stop=stop))
+        task = asyncio.create_task(run(Options(self.operators, self.state), stop=stop))
         try:
             yield
         finally:
@@ -254,7 +260,7 @@ class World:
                 "govpool.cli.main",
                 "operator",
                 "--kubeconfig",
-                str(self.kubeconfig),
+                str(self.operators),
                 "--state-dir",
                 str(self.state),
                 stdout=log,
@@ -270,6 +276,7 @@ async def world(tmp_path: Path, **settings: Any) -> AsyncIterator[World]:
         kube = await Kube.connect(kubeconfig)
         try:
             made = World(kube, kubeconfig, tmp_path / "operator")
+            made.operators = plane.kubeconfig("operator")
             await made.install(settings={"state": str(tmp_path / "pool.sqlite")})
             yield made
         finally:

@@ -69,6 +69,9 @@ def limit(unit: str, size: Size) -> None:
     """Set the limits of a machine that may be running; Conflict when it uses more memory than that."""
     for group in groups(unit):
         try:
+            # version 1 refuses with EBUSY; version 2 would obey and kill what does not fit
+            if _anonymous_memory(group) > size.memory_gib * GIB:
+                raise OSError(errno.EBUSY, "in use")
             _limit(group, size)
         except OSError as error:
             if error.errno == errno.EBUSY:
@@ -77,6 +80,17 @@ def limit(unit: str, size: Size) -> None:
                     f"The machine uses more than {size.memory_gib} GiB of memory: stop it, then resize it.",
                 ) from error
             raise
+
+
+def _anonymous_memory(group: Path) -> int:
+    """Bytes of the group's memory that can't be reclaimed, where version 2 tells; else 0."""
+    if not unified_only():
+        return 0
+    for line in (group / "memory.stat").read_text().splitlines():
+        name, _, value = line.partition(" ")
+        if name == "anon":
+            return int(value)
+    return 0
 
 
 def _limit(group: Path, size: Size) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from govpool_providers.local.shell import run
+from govpool_providers.local.shell import environment, run
 
 PROC = Path("/proc")
 NSPAWN_RUN = Path("/run/systemd/nspawn")
@@ -69,7 +69,7 @@ def start(launch: Launch) -> None:
         pid = os.posix_spawnp(
             "setsid",
             ["setsid", "--fork", *argv],
-            {**os.environ, "LC_ALL": "C.UTF-8"},
+            environment(),
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_DUP2, log.fileno(), 1),

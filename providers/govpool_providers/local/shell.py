@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import os
 import subprocess
 from collections.abc import Callable, Container, Sequence
 from typing import ParamSpec, TypeVar
@@ -15,6 +16,12 @@ R = TypeVar("R")
 
 TOOL_TIMEOUT = 120.0
 """Seconds that a tool may take before it counts as stuck."""
+
+
+def environment() -> dict[str, str]:
+    """The environment of the tools: their words in English, and the system's own tools on the path."""
+    path = os.environ.get("PATH", "/usr/bin:/bin")
+    return {**os.environ, "LC_ALL": "C.UTF-8", "PATH": f"{path}:/usr/sbin:/sbin"}
 
 
 def run(
@@ -31,7 +38,13 @@ def run(
     """
     try:
         done = subprocess.run(
-            list(argv), input=stdin, capture_output=True, text=True, timeout=timeout, check=False
+            list(argv),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            env=environment(),
         )
     except FileNotFoundError as error:
         raise ProviderError(
@@ -46,11 +59,6 @@ def run(
         said = words[-1] if words else f"exit code {done.returncode}"
         raise ProviderError(_code_of(said), f"{argv[0]} {argv[1] if len(argv) > 1 else ''} failed: {said}")
     return done.stdout
-
-
-def succeeds(argv: Sequence[str]) -> bool:
-    """Whether a tool ends with exit code 0; for questions whose 'no' is an exit code."""
-    return subprocess.run(list(argv), capture_output=True, check=False, timeout=TOOL_TIMEOUT).returncode == 0
 
 
 def _code_of(said: str) -> ErrorCode:

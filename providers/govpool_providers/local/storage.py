@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -316,11 +315,3 @@ def _unmount(point: Path) -> bool:
             return False
         raise
     return True
-
-
-def is_block_device(path: str) -> bool:
-    """Whether the path is a block device."""
-    try:
-        return stat.S_ISBLK(Path(path).stat().st_mode)
-    except FileNotFoundError:
-        return False

@@ -67,24 +67,25 @@ def ensure(unit: str, size: Size) -> list[Path]:
 
 def limit(unit: str, size: Size) -> None:
     """Set the limits of a machine that may be running; Conflict when it uses more memory than that."""
+    in_use = ProviderError(
+        ErrorCode.CONFLICT,
+        f"The machine uses more than {size.memory_gib} GiB of memory: stop it, then resize it.",
+    )
     for group in groups(unit):
+        # version 1 refuses with EBUSY; version 2 would obey and kill what does not fit
+        if _anonymous_memory(group) > size.memory_gib * GIB:
+            raise in_use
         try:
-            # version 1 refuses with EBUSY; version 2 would obey and kill what does not fit
-            if _anonymous_memory(group) > size.memory_gib * GIB:
-                raise OSError(errno.EBUSY, "in use")
             _limit(group, size)
         except OSError as error:
             if error.errno == errno.EBUSY:
-                raise ProviderError(
-                    ErrorCode.CONFLICT,
-                    f"The machine uses more than {size.memory_gib} GiB of memory: stop it, then resize it.",
-                ) from error
+                raise in_use from error
             raise
 
 
 def _anonymous_memory(group: Path) -> int:
     """Bytes of the group's memory that can't be reclaimed, where version 2 tells; else 0."""
-    if not unified_only():
+    if not unified_only() or not (group / "memory.stat").exists():
         return 0
     for line in (group / "memory.stat").read_text().splitlines():
         name, _, value = line.partition(" ")

@@ -9,7 +9,9 @@ from govpool.api.cloudresourcerequest import Deadline
 from govpool.lifecycle.decision import StageResult, earliest
 from govpool.lifecycle.observation import RequestObservation
 from govpool.lifecycle.submission import Judged, Submission
+from govpool.rules.calendar import WorkCalendar
 from govpool.rules.citation import clause
+from govpool.rules.temporary import next_turn
 
 
 def deadlines(
@@ -57,6 +59,7 @@ def _not_stored_yet(pending: Judged) -> datetime:
 
 def next_look(
     observation: RequestObservation,
+    policy: CloudPolicy,
     found: Submission,
     results: tuple[StageResult, ...],
     due: list[Deadline],
@@ -64,4 +67,6 @@ def next_look(
     """The next time at which something changes by itself: a clock, a trial's end, a lead time."""
     strikes = [d.due + timedelta(seconds=1) for d in due if d.due and not d.overdue]
     looks = [result.look_again for result in results if result.look_again]
-    return earliest(*(time for time in (*strikes, *looks) if time > observation.now))
+    calendar = WorkCalendar.of(policy.spec)
+    turn = next_turn(found.approved.content, calendar, observation.now) if found.approved else None
+    return earliest(turn, *(time for time in (*strikes, *looks) if time > observation.now))

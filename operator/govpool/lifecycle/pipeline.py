@@ -12,6 +12,7 @@ from govpool.lifecycle.observation import RequestObservation
 from govpool.lifecycle.stages import STAGES
 from govpool.lifecycle.stages.context import StageContext
 from govpool.lifecycle.wanted import LEAVING, plan
+from govpool.rules.calendar import WorkCalendar
 from govpool.rules.citation import clause
 from govpool.rules.procedure import procedure
 
@@ -27,7 +28,8 @@ def walk(
 ) -> tuple[StageResult, ...]:
     """Answers of the stages up to and with the first that is not done."""
     article = clause(policy.spec, procedure(policy.spec, approved.application).stages[-1].article)
-    servers = plan(observation.request, approved, catalog, observation.servers, article)
+    today = WorkCalendar.of(policy.spec).local_day(observation.now)
+    servers = plan(observation.request, approved, catalog, observation.servers, article, today)
     reduces = bool(servers.surplus) or _left_before(observation, approved)
     before: datetime = approved.at
     results: list[StageResult] = []
@@ -38,9 +40,6 @@ def walk(
         if not result.done:
             break
         before = result.at or before
-        if rule.stage is Stage.TRIAL:
-            # Later stages look at the trial's own days, also in the very look that ended it.
-            continue
     return tuple(results)
 
 

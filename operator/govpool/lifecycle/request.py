@@ -139,7 +139,7 @@ def _status(
             "certificate": _certificate(observation) or before.certificate,
             "history": story.retell(before, happenings),
             "citations": _citations(found, results),
-            "next_look": next_look(observation, found, results, due),
+            "next_look": next_look(observation, policy, found, results, due),
         }
     )
     conditions = merged(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 
 from govpool.api.approval import RequestReference
 from govpool.api.cloudresourcerequest import (
@@ -16,6 +17,7 @@ from govpool.api.cloudserver import CloudServer, CloudServerSpec, Desired, Serve
 from govpool.api.servicecatalog import CatalogItem, ServiceCatalog
 from govpool.api.tenantquota import Amounts
 from govpool.lifecycle.naming import disk_key, machine_key, made_for, server_name
+from govpool.rules.temporary import count_on
 
 LEAVING = (Desired.RELEASED, Desired.GONE)
 
@@ -34,8 +36,9 @@ def plan(
     catalog: ServiceCatalog,
     servers: Iterable[CloudServer],
     clause: str,
+    day: date,
 ) -> Plan:
-    """The servers of the approved revision. A server that once began to leave is never wanted again:
+    """The servers of the approved revision on a day. A server that once began to leave is never wanted again:
     its ordinal stays taken until its certificate is issued.
     """
     existing = {
@@ -44,7 +47,7 @@ def plan(
     groups = () if approved.content.state is DesiredState.DEREGISTERED else approved.content.servers
     wanted: dict[tuple[str, int], CloudServer] = {}
     for group in groups:
-        for ordinal in _ordinals(group, existing):
+        for ordinal in _ordinals(group.name, count_on(approved.content, group, day), existing):
             current = existing.get((group.name, ordinal))
             wanted[(group.name, ordinal)] = _server(
                 request, approved, catalog, group, ordinal, clause, current
@@ -62,15 +65,13 @@ def server_phase(server: CloudServer) -> ServerPhase:
     return server.status.phase if server.status else ServerPhase.PENDING
 
 
-def _ordinals(group: Server, existing: dict[tuple[str, int], CloudServer]) -> list[int]:
+def _ordinals(group: str, count: int, existing: dict[tuple[str, int], CloudServer]) -> list[int]:
     """Keep the servers there are, lowest first, then take ordinals that were never used."""
-    kept = sorted(
-        n for (name, n), s in existing.items() if name == group.name and s.spec.desired not in LEAVING
-    )
-    taken = {n for (name, n) in existing if name == group.name}
-    chosen = kept[: group.count]
+    kept = sorted(n for (name, n), s in existing.items() if name == group and s.spec.desired not in LEAVING)
+    taken = {n for (name, n) in existing if name == group}
+    chosen = kept[:count]
     ordinal = 0
-    while len(chosen) < group.count:
+    while len(chosen) < count:
         if ordinal not in taken:
             chosen.append(ordinal)
             taken.add(ordinal)

@@ -182,7 +182,7 @@ def planned(
     existing: Iterable[CloudServer] = (),
 ) -> wanted.Plan:
     of = of or request()
-    return wanted.plan(of, in_force or revision(of), catalog(), existing, "YY-19(3)")
+    return wanted.plan(of, in_force or revision(of), catalog(), existing, "YY-19(3)", NOW.date())
 
 
 def servers(of: CloudResourceRequest | None = None) -> tuple[CloudServer, ...]:

@@ -20,7 +20,9 @@ def content(*counts: int) -> RequestContent:
     )
 
 
-@pytest.mark.parametrize(("counts", "refused"), [((100, 100, 100, 100), False), ((100, 100, 100, 100, 1), True)])
+@pytest.mark.parametrize(
+    ("counts", "refused"), [((100, 100, 100, 100), False), ((100, 100, 100, 100, 1), True)]
+)
 def test_a_request_carries_at_most_four_hundred_servers(counts: tuple[int, ...], refused: bool) -> None:
     found = [refusal.reason for refusal in _many(content(*counts))]
     assert found == (["TooManyServers"] if refused else [])

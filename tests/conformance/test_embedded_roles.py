@@ -188,3 +188,15 @@ async def test_service_account_tokens(users: Everybody) -> None:
     await admin.delete(f"{accounts}/robot")
     assert (await admin.get("/version", headers=headers)).code == 401
     assert (await users["viewer"].post(f"{accounts}/robot/token", ask)).code == 403
+
+
+async def test_impersonation_is_for_admins(users: Everybody) -> None:
+    headers = {"Impersonate-User": "unit", "Impersonate-Group": "govpool:unit"}
+    admin = users["admin"]
+    assert (await admin.get(_path(REQUESTS), headers=headers)).code == 200
+    assert (await admin.get(_path(REQUESTS, "other"), headers=headers)).code == 403
+    reply = await users["operator"].get(_path(REQUESTS), headers=headers)
+    assert reply.code == 403
+    assert 'User "operator" cannot impersonate resource "users"' in reply.message
+    nobody = {"Impersonate-User": "unit"}
+    assert (await admin.get(_path(REQUESTS), headers=nobody)).code == 403

@@ -79,6 +79,15 @@ async def test_body_must_fit_the_path(api: Api, widgets: Kind) -> None:
     assert reply.code in (400, 404)
 
 
+async def test_create_with_a_version(api: Api, widgets: Kind) -> None:
+    body = widgets.make()
+    body["metadata"]["resourceVersion"] = "5"
+    reply = await api.post(widgets.path, body)
+    assert reply.code >= 400
+    assert reply.message == "resourceVersion should not be set on objects to be created"
+    assert (await api.get(f"{widgets.path}/a")).code == 404
+
+
 async def test_missing_namespace(api: Api, group: str) -> None:
     kind = Kind(group, "nowhere-at-all")
     reply = await api.post(kind.path, kind.make())

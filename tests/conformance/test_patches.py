@@ -26,7 +26,7 @@ async def test_json_patch(api: Api, widgets: Kind) -> None:
     assert (reply.body["spec"]["size"], reply.body["spec"]["names"]) == (8, ["x", "y"])
     reply = await api.patch(f"{widgets.path}/a", [operations[0]], JSON_PATCH)
     assert (reply.code, reply.reason) == (422, "Invalid")
-    assert reply.message.startswith("the server rejected our request due to an error in our request")
+    assert reply.message == "the server rejected our request due to an error in our request"
     reply = await api.patch(f"{widgets.path}/a", [{"op": "remove", "path": "/spec/nothing"}], JSON_PATCH)
     assert reply.code == 422
     reply = await api.patch(f"{widgets.path}/a", {"op": "remove"}, JSON_PATCH)

@@ -57,7 +57,8 @@ def json_patch(target: Obj, operations: object) -> Obj:
     except jsonpatch.InvalidJsonPatch as exc:
         raise bad_request(f"error decoding patch: {exc}") from exc
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError) as exc:
-        raise ApiError(422, "Invalid", f"{_REJECTED}: {exc}") from exc
+        details: Obj = {"causes": [{"reason": "UnexpectedServerResponse", "message": str(exc)}]}
+        raise ApiError(422, "Invalid", _REJECTED, details) from exc
     return result
 
 

@@ -224,7 +224,7 @@ class ControlPlane:
         path = request.path
         if path in _OPEN:
             return web.Response(text="ok")
-        user = self.users.authenticate(request.headers.get("Authorization"))
+        user = self._impersonated(request, self.users.authenticate(request.headers.get("Authorization")))
         parsed = parse_path(request.method, path, watch=flag(request, "watch"))
         fault = self._fault(request, parsed, user)
         if fault and fault.kind is FaultKind.STATUS:
@@ -241,6 +241,20 @@ class ControlPlane:
         else:
             response = await self._resource(request, parsed, user)
         return _drop(request) if fault and fault.kind is FaultKind.DROP_AFTER else response
+
+    def _impersonated(self, request: web.BaseRequest, user: User) -> User:
+        """Return the user that the request is to be made as (`kubectl --as`); raises 403."""
+        name = request.headers.get("Impersonate-User", "")
+        groups = request.headers.getall("Impersonate-Group", [])
+        if not name:
+            if groups:
+                raise bad_request("requested groups without impersonating a user")
+            return user
+        want = authz.Attributes("impersonate", "", "users", "", name)
+        if not authz.allowed(user, want):
+            raise authz.refusal(user, want)
+        namespace = self.users.user(name).namespace if name in self.users else ""
+        return User(name, "", (*dict.fromkeys([*groups, "system:authenticated"]),), namespace)
 
     def _fault(self, request: web.BaseRequest, parsed: ResourcePath | None, user: User) -> Fault | None:
         if self._faults is None:

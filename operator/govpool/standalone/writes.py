@@ -16,6 +16,7 @@ from .authn import User
 from .cel import rule_errors
 from .clock import Clock
 from .errors import (
+    ApiError,
     FieldError,
     already_exists,
     bad_request,
@@ -137,7 +138,8 @@ class Writes:
         self._check_type(call, obj)
         self._fit_namespace(call, meta(obj))
         if meta(obj).get("resourceVersion"):
-            raise bad_request("resourceVersion should not be set on objects to be created")
+            # upstream lets this one through as a plain 500 without a reason
+            raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
         if call.name and meta(obj).get("name", call.name) != call.name:
             raise bad_request(_name_mismatch(meta(obj).get("name"), call.name))
         self._decode(call, obj)

@@ -17,11 +17,12 @@ from govpool.api.cloudresourcerequest import (
     Confirmations,
     Report,
     StageState,
+    StageStatus,
     TerminationConfirmation,
 )
 from govpool.api.workorder import WorkOrder, WorkOrderKind
 from govpool.cli.api import Api
-from govpool.cli.errors import refusal
+from govpool.cli.errors import CliError, refusal
 from govpool.effects.kube import Json
 from govpool.messages import Language
 
@@ -37,7 +38,18 @@ class Speaker:
 
 
 async def delivery(speaker: Speaker) -> Confirmation:
-    """The unit confirms that delivery is complete (资源发放完成)."""
+    """The unit confirms that delivery is complete (资源发放完成), once the request waits for it.
+
+    Raises:
+        CliError: it does not: a delivery that is confirmed too early would start billing.
+    """
+    status = speaker.request.status
+    current = status.stages[-1] if status and status.stages else None
+    if current is None:
+        raise refusal("nothing-in-force", speaker.language, request=speaker.request.metadata.name)
+    given = speaker.request.spec.confirmations.delivery
+    if given is None and (current.stage is not Stage.CONFIRMATION or current.state is not StageState.WAITING):
+        raise _not_yet(speaker, current)
     return await _once(speaker, "delivery", "Delivery", lambda given: given.delivery)
 
 
@@ -86,9 +98,7 @@ async def termination(speaker: Speaker) -> TerminationConfirmation:
     if any(t.approval == approval for t in speaker.request.spec.confirmations.terminations):
         raise refusal("termination-given", speaker.language, request=name, approval=approval)
     if current.stage is not Stage.TERMINATION or current.state is not StageState.WAITING:
-        raise refusal(
-            "not-yet", speaker.language, request=name, stage=current.stage.value, message=current.message
-        )
+        raise _not_yet(speaker, current)
     stated = {**await _stated(speaker), "approval": approval}
     confirmation = TerminationConfirmation.model_validate(stated)
     await _write(speaker, lambda now: {"terminations": [*now.terminations, confirmation]})
@@ -114,6 +124,11 @@ async def report(speaker: Speaker, type_: ReportType, file: Path, reference: str
         raise refusal("report-filed", speaker.language, type=type_.value, file=file)
     await _write(speaker, lambda now: {"reports": [*now.reports, filed]})
     return filed
+
+
+def _not_yet(speaker: Speaker, at: StageStatus) -> CliError:
+    name = speaker.request.metadata.name
+    return refusal("not-yet", speaker.language, request=name, stage=at.stage.value, message=at.message)
 
 
 async def _once(

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from govpool.messages import cli, lifecycle, rules
+from govpool.messages import cli, demo, lifecycle, rules
 
 Language = Literal["en", "zh"]
 
-CATALOGUE: Mapping[str, tuple[str, str]] = {**rules.TEXTS, **lifecycle.TEXTS, **cli.TEXTS}
+CATALOGUE: Mapping[str, tuple[str, str]] = {**rules.TEXTS, **lifecycle.TEXTS, **cli.TEXTS, **demo.TEXTS}
 """Key to (English, Chinese) templates of :meth:`str.format`."""
 
 

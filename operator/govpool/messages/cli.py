@@ -57,8 +57,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{request} 的备份回执已确认。",
     ),
     "cli.nothing-in-force": (
-        "Nothing was ever approved for {request}: there is no service that could end.",
-        "{request} 没有已生效的审批，不存在可终止的服务。",
+        "Nothing of {request} is in force: look at `govpool status {request}`.",
+        "{request} 没有已生效的审批：请执行 govpool status {request} 查看。",
     ),
     "cli.termination-given": (
         "The end of service of {request} under {approval} was confirmed already.",

@@ -26,12 +26,12 @@ TEXT = {"", ".cfg", ".j2", ".json", ".lock", ".md", ".py", ".sh", ".svg", ".toml
 LONG_FILES = {
     "operator/govpool/api/cloudpolicy.py": "one kind: a regulation has many rules, each field described",
     "operator/govpool/api/cloudresourcerequest.py": "one kind: the whole of annex 1, each field described",
-    "operator/govpool/api/wipecertificate.py": "one kind: everything a certificate proves, each field described",
+    "operator/govpool/api/wipecertificate.py": "one kind: all that it proves, each field described",
     "operator/govpool/lifecycle/request.py": "one walk over a request: its parts share one observation",
     "operator/govpool/standalone/cel.py": "one language: what Kubernetes adds to CEL, in one table",
     "operator/govpool/standalone/crd.py": "one kind: what a definition may say and how it is refused",
     "operator/govpool/standalone/server.py": "one process: what it starts and stops, in order",
-    "operator/govpool/standalone/writes.py": "one transaction: every write passes the same checks in one order",
+    "operator/govpool/standalone/writes.py": "one transaction: every write passes the same checks",
     "playbooks/module_utils/govpool_wipe_engine.py": "one engine, copied to a machine as one file",
     "tests/conformance/conftest.py": "one client for the embedded control plane and for real servers",
     "tests/contract/test_local.py": "what only the local pool can be asked",
@@ -43,7 +43,7 @@ LONG_FILES = {
 ELSEWHERE = {
     "a registry's address": re.compile(r"https?://[^\s\"')]*(?:pypi|simple/|artifactory|nexus|mirrors?\.)"),
     "a place on a disk": re.compile(r"file:///\w|" + re.escape(str(ROOT)) + r"\b"),
-    "somebody's home": re.compile(r"(?<![\w.])/(?:home|Users)/(?!user\b|govpool|\w*admin)\w+/\w"),
+    "somebody's home": re.compile(r"(?<![\w.])/(?:home|Users)/(?!ann\b|user\b|govpool|\w*admin)\w+/\w"),
     "a private key": re.compile(
         r"^-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----\n[A-Za-z0-9+/=]{40}", re.MULTILINE
     ),

@@ -48,7 +48,7 @@ bench: $(READY) ## Measure what the performance figures in the documents rest on
 
 .PHONY: demo-output
 demo-output: $(READY) ## Run the demo and put what it printed into README.md and README.zh-CN.md
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tools/readme_demo.py
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tools/readme_demo.py $(LANGUAGES) $(ARGS)
 
 .PHONY: lock
 lock: $(READY) ## Resolve pyproject.toml into requirements.lock: versions and hashes, no address of a registry

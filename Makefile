@@ -44,7 +44,7 @@ crds: $(READY) ## Write crds/ from the models
 
 .PHONY: bench
 bench: $(READY) ## Measure what the performance figures in the documents rest on
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) tests/bench -n 0 -s -o python_files='bench_*.py' $(ARGS)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench $(ARGS)
 
 .PHONY: demo-output
 demo-output: $(READY) ## Run the demo and put what it printed into README.md and README.zh-CN.md

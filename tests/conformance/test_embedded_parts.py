@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from govpool.standalone import jsonpath, protobuf
-from govpool.standalone.cel import CelError, compile_expression, parse_quantity, to_cel
+from govpool.standalone.cel import to_cel
+from govpool.standalone.cel_expressions import CelError, compile_expression
+from govpool.standalone.cel_library import parse_quantity
 from govpool.standalone.errors import ApiError
 from govpool.standalone.fieldsets import decode_fields, encode_fields, fields_of
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .authn import User
-from .cel import CelError, compile_expression
+from .cel_expressions import CelError, compile_expression
 from .errors import ApiError, FieldError, forbidden, invalid_value, required
 from .objects import Key, Obj, lookup
 from .resources import Resource

@@ -6,6 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from aiohttp import web
+
+from .errors import ApiError
+
 
 class FaultKind(Enum):
     """What goes wrong."""
@@ -42,3 +46,20 @@ class FaultRequest:
 
 
 FaultHook = Callable[[FaultRequest], Fault | None]
+
+
+def ordered(fault: Fault) -> ApiError:
+    """Make the error that a test asked for."""
+    reasons = {409: "Conflict", 429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable"}
+    error = ApiError(fault.status, reasons.get(fault.status, ""), f"fault ordered by a test: {fault.status}")
+    if fault.status in (429, 503):
+        error.headers["Retry-After"] = str(fault.retry_after)
+        error.details = {"retryAfterSeconds": fault.retry_after}
+    return error
+
+
+def drop(request: web.BaseRequest) -> web.Response:
+    """Close the connection without an answer."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()

@@ -6,11 +6,12 @@ import asyncio
 import logging
 from collections import defaultdict
 
+from .calls import CRD_FINALIZER, DEFINITIONS, FOREGROUND, ORPHAN, SYSTEM, Call, DeleteOptions
 from .errors import ApiError
 from .objects import Key, Obj
 from .resources import Registry
 from .storage import Change, Store, Stored
-from .writes import CRD_FINALIZER, DEFINITIONS, FOREGROUND, ORPHAN, SYSTEM, Call, DeleteOptions, Writes
+from .writes import Writes
 
 _log = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ from . import patch as patches
 from . import tables
 from .apply import Application, Writer
 from .authn import User
+from .calls import Call, DeleteOptions, Outcome, present, present_obj
 from .clock import Clock
 from .errors import ApiError, bad_request, expired, method_not_allowed, not_found, unsupported_media_type
 from .objects import Key, Obj, decode, encode, lookup
@@ -34,7 +35,7 @@ from .requests import (
 from .resources import Resource
 from .selectors import Selector, parse_fields, parse_labels
 from .storage import Store, Stored
-from .writes import Call, DeleteOptions, Outcome, Writes, present, present_obj
+from .writes import Writes
 
 _SNAPSHOTS = 64
 

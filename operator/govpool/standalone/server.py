@@ -18,23 +18,24 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from . import authz, discovery, openapi, reviews
+from . import authz, documents, reviews
 from .admission import Policies
 from .authn import User, Users
+from .calls import DEFINITIONS, SYSTEM, Call
 from .clock import Clock, utc_now
 from .errors import ApiError, bad_request, internal, no_such_path, not_found
-from .faults import Fault, FaultHook, FaultKind, FaultRequest
+from .faults import Fault, FaultHook, FaultKind, FaultRequest, drop, ordered
 from .gc import Collector
 from .kinds import BUILTIN
-from .objects import Key, Obj, encode
-from .requests import OBJECT_TYPES, ResourcePath, aggregated_version, flag, parse_path, read_body
+from .objects import Key, encode
+from .requests import OBJECT_TYPES, ResourcePath, flag, parse_path, read_body
 from .resources import Registry, from_definition
 from .rest import Rest, json_response
 from .storage import Change, Store
 from .streams import Streams
 from .tls import server_context
 from .watch import Hub
-from .writes import DEFINITIONS, SYSTEM, Call, Writes
+from .writes import Writes
 
 _log = logging.getLogger(__name__)
 _NAMESPACES = ("default", "kube-system")
@@ -228,9 +229,9 @@ class ControlPlane:
         parsed = parse_path(request.method, path, watch=flag(request, "watch"))
         fault = self._fault(request, parsed, user)
         if fault and fault.kind is FaultKind.STATUS:
-            raise _ordered(fault)
+            raise ordered(fault)
         if fault and fault.kind is FaultKind.DROP_BEFORE:
-            return _drop(request)
+            return drop(request)
         if fault and fault.kind is FaultKind.CUT_WATCHES:
             self.hub.close_all()
         if fault and fault.kind is FaultKind.COMPACT:
@@ -240,7 +241,7 @@ class ControlPlane:
             response: web.StreamResponse = await self._other(request, user)
         else:
             response = await self._resource(request, parsed, user)
-        return _drop(request) if fault and fault.kind is FaultKind.DROP_AFTER else response
+        return drop(request) if fault and fault.kind is FaultKind.DROP_AFTER else response
 
     def _impersonated(self, request: web.BaseRequest, user: User) -> User:
         """Return the user that the request is to be made as (`kubectl --as`); raises 403."""
@@ -311,64 +312,12 @@ class ControlPlane:
             "json" not in request.headers["Accept"]
         ):  # fmt: skip
             raise ApiError(406, "NotAcceptable", "only application/json is served")
-        found = self._document(request, path)
+        found = documents.find(self.registry, request, path)
         if isinstance(found, web.Response):
             return found
         if found is None:
             raise no_such_path()
         return json_response(encode(found))
-
-    def _document(self, request: web.BaseRequest, path: str) -> Obj | web.Response | None:
-        registry = self.registry
-        parts = path.strip("/").split("/")
-        version = aggregated_version(request)
-        if path in ("/api", "/apis") and version:
-            data = encode(discovery.aggregated(registry, core=path == "/api", version=version))
-            response = json_response(data)
-            response.headers["Content-Type"] = discovery.AGGREGATED.format(version)
-            return response
-        if path == "/api":
-            return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
-        if path == "/apis":
-            return discovery.group_list(registry)
-        if parts[0] == "api" and len(parts) == 2:
-            return discovery.resource_list(registry, "", parts[1])
-        if parts[0] == "apis" and len(parts) == 3:
-            return discovery.resource_list(registry, parts[1], parts[2])
-        if parts[0] == "apis" and len(parts) == 2:
-            versions = registry.groups().get(parts[1])
-            return (
-                {"kind": "APIGroup", "apiVersion": "v1", **discovery.group(parts[1], versions)}
-                if versions
-                else None
-            )
-        return self._openapi(path, parts)
-
-    def _openapi(self, path: str, parts: list[str]) -> Obj | None:
-        if path == "/version":
-            return discovery.VERSION
-        if path == "/":
-            return {
-                "paths": [
-                    "/api",
-                    "/apis",
-                    "/healthz",
-                    "/livez",
-                    "/openapi/v2",
-                    "/openapi/v3",
-                    "/readyz",
-                    "/version",
-                ]
-            }
-        if path == "/openapi/v2":
-            return openapi.v2(self.registry)
-        if path == "/openapi/v3":
-            return openapi.v3_index(self.registry)
-        if parts[:3] == ["openapi", "v3", "api"] and len(parts) == 4:
-            return openapi.v3(self.registry, "", parts[3])
-        if parts[:3] == ["openapi", "v3", "apis"] and len(parts) == 5:
-            return openapi.v3(self.registry, parts[3], parts[4])
-        return None
 
     # --- the clock -----------------------------------------------------------------------------
 
@@ -419,22 +368,6 @@ async def _stop(task: asyncio.Task[None]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
-
-
-def _ordered(fault: Fault) -> ApiError:
-    """Make the error that a test asked for."""
-    reasons = {409: "Conflict", 429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable"}
-    error = ApiError(fault.status, reasons.get(fault.status, ""), f"fault ordered by a test: {fault.status}")
-    if fault.status in (429, 503):
-        error.headers["Retry-After"] = str(fault.retry_after)
-        error.details = {"retryAfterSeconds": fault.retry_after}
-    return error
-
-
-def _drop(request: web.BaseRequest) -> web.Response:
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()
 
 
 def _lock(path: Path) -> Any:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from . import tables
+from .calls import convert, present
 from .clock import Clock
 from .errors import ApiError
 from .objects import Obj, encode
@@ -19,7 +20,6 @@ from .rest import Rest, read_field, read_selector
 from .selectors import Selector
 from .storage import Store, Stored
 from .watch import Hub, Recent, Watcher
-from .writes import convert, present
 
 _BOOKMARK_SECONDS = 30.0
 _INITIAL_EVENTS = "k8s.io/initial-events-end"

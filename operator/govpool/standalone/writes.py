@@ -6,13 +6,31 @@ import json
 import secrets
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 from . import metadata
 from .admission import Attempt, Policies
 from .apply import Application, Fields, Writer, track_update
-from .authn import User
+from .calls import (
+    CRD_FINALIZER,
+    DEFINITIONS,
+    FOREGROUND,
+    ORPHAN,
+    SYSTEM,
+    Call,
+    DeleteOptions,
+    Outcome,
+    check_type,
+    deleted,
+    fit_namespace,
+    name_mismatch,
+    present,
+    present_obj,
+    same,
+    to_storage,
+    uid_mismatch,
+)
 from .cel import rule_errors
 from .clock import Clock
 from .errors import (
@@ -26,7 +44,7 @@ from .errors import (
     invalid_value,
     not_found,
 )
-from .kinds import OBJECT_META, event_from_core, event_to_core
+from .kinds import OBJECT_META
 from .objects import Key, Obj, encode, meta
 from .resources import Registry, Resource
 from .storage import Store, Stored
@@ -44,77 +62,7 @@ _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _SYSTEM_FIELDS = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds",
                   "selfLink", "resourceVersion")  # fmt: skip
 _KEPT_NAMESPACES = frozenset({"default", "kube-system"})
-FOREGROUND = "foregroundDeletion"
-ORPHAN = "orphan"
-CRD_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
-DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
-SYSTEM = User("system:govpool-control-plane", "", ("system:masters",))
 Transform = Callable[[Obj], Obj]
-
-
-@dataclass
-class Call:
-    """One write request, apart from its body."""
-
-    user: User
-    resource: Resource
-    namespace: str = ""
-    name: str = ""
-    subresource: str = ""
-    manager: str = "unknown"
-    dry_run: bool = False
-    validation: str = "Warn"
-    warnings: list[str] = field(default_factory=list)
-
-    @property
-    def key(self) -> Key:
-        """Return where the object lives."""
-        return Key(self.resource.storage_key, self.namespace, self.name)
-
-
-@dataclass(frozen=True)
-class DeleteOptions:
-    """metav1.DeleteOptions as far as it is heeded."""
-
-    propagation: str = ""
-    uid: str = ""
-    resource_version: str = ""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """An answer: the HTTP code and the object as stored bytes or, for a dry run, as it would have been."""
-
-    code: int
-    data: bytes
-    obj: Obj | None = None
-
-
-def present(stored: Stored, resource: Resource) -> bytes:
-    """Return an object's bytes in the version of `resource`."""
-    return encode(present_obj(stored, resource)) if resource.converts else stored.data
-
-
-def present_obj(stored: Stored, resource: Resource) -> Obj:
-    """Return a fresh copy of an object in the version of `resource`."""
-    return convert(stored.load(), resource)
-
-
-def convert(obj: Obj, resource: Resource) -> Obj:
-    """Convert a stored object to the version of `resource`."""
-    if resource.converts:
-        if resource.storage_key == "events":
-            return event_from_core(obj)
-        obj["apiVersion"] = resource.api_version
-    return obj
-
-
-def _to_storage(obj: Obj, resource: Resource) -> Obj:
-    if resource.converts:
-        if resource.storage_key == "events":
-            return event_to_core(obj)
-        return obj | {"apiVersion": f"{resource.group}/{resource.storage_version}"}
-    return obj
 
 
 class Writes:
@@ -135,13 +83,13 @@ class Writes:
         `managed` is set by server-side apply, which has worked out the field owners already.
         """
         resource = call.resource
-        self._check_type(call, obj)
-        self._fit_namespace(call, meta(obj))
+        check_type(call, obj)
+        fit_namespace(call, meta(obj))
         if meta(obj).get("resourceVersion"):
             # upstream lets this one through as a plain 500 without a reason
             raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
         if call.name and meta(obj).get("name", call.name) != call.name:
-            raise bad_request(_name_mismatch(meta(obj).get("name"), call.name))
+            raise bad_request(name_mismatch(meta(obj).get("name"), call.name))
         self._decode(call, obj)
         if meta(obj).get("generateName") and not meta(obj).get("name"):
             meta(obj)["name"] = self._generate(call, meta(obj)["generateName"])
@@ -212,10 +160,10 @@ class Writes:
         if head is None:
             raise not_found(resource.plural, resource.group, call.name)
         old, new = present_obj(head, resource), transform(present_obj(head, resource))
-        self._check_type(call, new)
-        self._fit_namespace(call, meta(new))
+        check_type(call, new)
+        fit_namespace(call, meta(new))
         if put and meta(new).get("name") != call.name:
-            raise bad_request(_name_mismatch(meta(new).get("name"), call.name))
+            raise bad_request(name_mismatch(meta(new).get("name"), call.name))
         self._check_version(call, old, new, put=put)
         self._decode(call, new)
         self._split(call, old, new)
@@ -226,7 +174,7 @@ class Writes:
         if not applied:
             writer = self._writer(call, "Update")
             track_update(old, new, writer, self.fields(resource), self._clock.timestamp())
-        if _same(new, old):
+        if same(new, old):
             return Outcome(200, present(head, resource), old)
         if "deletionTimestamp" in new["metadata"] and not new["metadata"].get("finalizers"):
             return await self._finish(call, new)
@@ -234,7 +182,7 @@ class Writes:
 
     async def apply(self, call: Call, application: Application) -> Outcome:
         """Server-side apply onto an existing object or, where there is none, a new one."""
-        self._check_type(call, application.config)
+        check_type(call, application.config)
         prepared = self._application(application, call)
         if self._store.head(call.key) is None:
             if call.subresource:
@@ -256,7 +204,7 @@ class Writes:
         uid = meta(new).get("uid")
         if uid and uid != old["metadata"]["uid"]:
             raise conflict(
-                resource.plural, resource.group, call.name, _uid_mismatch(uid, old["metadata"]["uid"])
+                resource.plural, resource.group, call.name, uid_mismatch(uid, old["metadata"]["uid"])
             )
         if wanted and wanted != old["metadata"]["resourceVersion"]:
             raise conflict(resource.plural, resource.group, call.name)
@@ -311,15 +259,15 @@ class Writes:
         held = resource.storage_key == "namespaces"
         if not finalizers and not held:
             if call.dry_run:
-                return Outcome(200, encode(_deleted(call, head)))
+                return Outcome(200, encode(deleted(call, head)))
             _, done = self._store.remove(call.key)
             await done
-            return Outcome(200, encode(_deleted(call, head)))
+            return Outcome(200, encode(deleted(call, head)))
         new["metadata"]["finalizers"] = finalizers
         if not finalizers:
             new["metadata"].pop("finalizers")
         self._mark(call, new)
-        if _same(new, old):
+        if same(new, old):
             return Outcome(200, present(head, resource), old)
         return await self._commit(call, new, 200)
 
@@ -345,7 +293,7 @@ class Writes:
     def _check_preconditions(self, call: Call, head: Stored, options: DeleteOptions) -> None:
         resource = call.resource
         if options.uid and options.uid != head.uid:
-            raise conflict(resource.plural, resource.group, call.name, _uid_mismatch(options.uid, head.uid))
+            raise conflict(resource.plural, resource.group, call.name, uid_mismatch(options.uid, head.uid))
         if options.resource_version and options.resource_version != str(head.rv):
             why = (
                 f"Precondition failed: ResourceVersion in precondition: {options.resource_version},"
@@ -377,41 +325,6 @@ class Writes:
     @staticmethod
     def _writer(call: Call, operation: str) -> Writer:
         return Writer(call.manager, operation, call.resource.api_version, call.subresource)
-
-    @staticmethod
-    def _check_type(call: Call, obj: Obj) -> None:
-        resource = call.resource
-        if not resource.custom:
-            # a built-in kind is known from the path, and clients leave it out
-            obj.setdefault("apiVersion", resource.api_version)
-            obj.setdefault("kind", resource.kind)
-        for name in ("kind", "apiVersion"):
-            if not obj.get(name):
-                title = "Kind" if name == "kind" else name
-                raise bad_request(f"Object '{title}' is missing in '{_excerpt(obj)}'")
-        if obj["apiVersion"] != resource.api_version:
-            raise bad_request(
-                f"the API version in the data ({obj['apiVersion']}) does not match the expected API version"
-                f" ({resource.api_version})"
-            )
-        if obj["kind"] != resource.kind:
-            raise bad_request(
-                f'{obj["kind"]} in version "{resource.version}" cannot be handled as a '
-                f"{resource.kind}: no kind"
-                f' "{obj["kind"]}" is registered for version "{resource.api_version}"'
-            )
-
-    @staticmethod
-    def _fit_namespace(call: Call, found: Obj) -> None:
-        given = found.get("namespace") or ""
-        if not call.resource.namespaced:
-            found.pop("namespace", None)
-        elif given and given != call.namespace:
-            raise bad_request(
-                "the namespace of the provided object does not match the namespace sent on the request"
-            )
-        else:
-            found["namespace"] = call.namespace
 
     def _require_namespace(self, call: Call) -> None:
         """An object may only be made in a namespace that exists and stays."""
@@ -495,7 +408,7 @@ class Writes:
     async def _commit(self, call: Call, obj: Obj, code: int) -> Outcome:
         if call.dry_run:
             return Outcome(code, encode(obj), obj)
-        saved = _to_storage(obj, call.resource)
+        saved = to_storage(obj, call.resource)
         stored, done = self._store.put(call.key, saved)
         await done
         obj["metadata"]["resourceVersion"] = str(stored.rv)
@@ -521,29 +434,3 @@ class Writes:
         if self._store.head(key):
             _, done = self._store.remove(key)
             await done
-
-
-def _name_mismatch(given: object, wanted: str) -> str:
-    return f"the name of the object ({given or ''}) does not match the name on the URL ({wanted})"
-
-
-def _uid_mismatch(wanted: str, there: str) -> str:
-    return f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {there}"
-
-
-def _excerpt(obj: Obj) -> str:
-    text = encode(obj).decode()
-    return text if len(text) <= 256 else text[:256] + "..."
-
-
-def _same(a: Obj, b: Obj) -> bool:
-    """Compare as JSON: to Python True equals 1, to JSON it does not."""
-    return a == b and json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
-
-
-def _deleted(call: Call, head: Stored) -> Obj:
-    resource = call.resource
-    details: Obj = {"name": call.name, "kind": resource.plural, "uid": head.uid}
-    if resource.group:
-        details["group"] = resource.group
-    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}

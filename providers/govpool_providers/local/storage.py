@@ -249,9 +249,26 @@ def grow_file_system(device: str, image: Path, point: Path, *, sleep: Callable[[
         if not _unmount(point):
             return False
         unmount_below(point, sleep=sleep)
-    run(["e2fsck", "-f", "-p", device], well=(0, 1))
+    if not _checked(device, sleep):
+        return False
     run(["resize2fs", device])
     return True
+
+
+def _checked(device: str, sleep: Callable[[float], None]) -> bool:
+    """Check an unmounted file system; False while the kernel or another namespace still holds the device."""
+    waited = 0.0
+    while waited < PATIENCE:
+        try:
+            run(["e2fsck", "-f", "-p", device], well=(0, 1))
+        except ProviderError as error:
+            if "Cannot continue" not in error.message:
+                raise
+        else:
+            return True
+        sleep(PAUSE)
+        waited += PAUSE
+    return False
 
 
 # -- mounts ---------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ class Stage:
 
 
 def manifest(workspace: Workspace, name: str, alter: Callable[[Json], Json | None]) -> Path:
-    """A file of ``examples/`` with what the demo needs of its own; altered to None, a document is left out."""
+    """A file of ``examples/`` with what the demo needs of its own; one altered to None is left out."""
     altered = [alter(document) for document in documents(shipped("examples") / name)]
     path = workspace.manifests / name
     path.write_text(

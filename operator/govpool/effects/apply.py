@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from govpool.api.base import Resource
+from govpool.api.base import FINALIZER, Resource
 from govpool.api.cloudserver import CloudServer
 from govpool.api.tenantquota import TenantQuota
 from govpool.api.workorder import WorkOrder, WorkOrderKind
@@ -70,7 +70,7 @@ class Applier:
     async def _one(self, action: Action, target: ServerTarget | None) -> None:
         match action:
             case Create(resource):
-                self._took(await self._kube.create(resource))
+                self._took(await self._kube.create(_held(resource)))
             case WriteSpec(resource):
                 self._took(await self._kube.write_spec(resource))
             case WriteStatus(resource, status):
@@ -153,3 +153,11 @@ class Applier:
                     server = self._store.get(CloudServer, name, resource.metadata.namespace)
                     if server is not None:
                         await access.forget(self._kube, server)
+
+
+def _held(resource: Resource) -> Resource:
+    """A new server has its finalizer from the beginning: one write less, and no moment without it."""
+    if not isinstance(resource, CloudServer):
+        return resource
+    metadata = resource.metadata.model_copy(update={"finalizers": (FINALIZER,)})
+    return resource.model_copy(update={"metadata": metadata})

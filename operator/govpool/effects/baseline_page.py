@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import groupby
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from govpool.api.baselinereport import ControlResult
 from govpool.rules.baseline import BaselineOutcome, ControlOutcome
@@ -91,15 +92,8 @@ def render(page: BaselinePage) -> str:
     """
     if page.at.tzinfo is None:
         raise ValueError("the time of a baseline needs its time zone")
-    environment = Environment(
-        loader=PackageLoader("govpool.effects"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     counts = page.outcome.counts
-    return environment.get_template("baseline.html.j2").render(
+    return _template().render(
         page=page,
         outcome=page.outcome,
         sections=sections(page.outcome.controls),
@@ -110,3 +104,16 @@ def render(page: BaselinePage) -> str:
         configured=sum(not c.effective and c.result is ControlResult.PASS for c in page.outcome.controls),
         at=page.at.strftime("%Y-%m-%d %H:%M %Z"),
     )
+
+
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    # Compiling takes longer than rendering.
+    environment = Environment(
+        loader=PackageLoader("govpool.effects"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("baseline.html.j2")

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
+from urllib.request import getproxies_environment
 
 import aiohttp
 from kubernetes.aio import client, config
@@ -65,6 +66,8 @@ async def configuration(kubeconfig: Path | None) -> client.Configuration:
     found = client.Configuration()
     found.connection_pool_maxsize = CONNECTIONS
     found.retries = None
+    # aiohttp reads ~/.netrc for every request, in a thread of its own, when it trusts the environment.
+    found.client_session_kwargs = {"trust_env": bool(getproxies_environment())}
     if kubeconfig is not None:
         await config.load_kube_config(str(kubeconfig), client_configuration=found)
         return found

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from govpool.api.approval import Approval
 from govpool.api.base import REQUEST_LABEL, SETTLED_LABEL, Resource
-from govpool.api.cloudpolicy import CloudPolicy
+from govpool.api.cloudpolicy import CloudPolicy, Stage
 from govpool.api.cloudpool import CloudPool
-from govpool.api.cloudresourcerequest import CloudResourceRequest
+from govpool.api.cloudresourcerequest import CloudResourceRequest, StageState
 from govpool.api.cloudserver import CloudServer
 from govpool.api.servicecatalog import ServiceCatalog
-from govpool.api.tenantquota import TenantQuota
+from govpool.api.tenantquota import Standing, TenantQuota
 from govpool.api.wipecertificate import WipeCertificate
 from govpool.api.workorder import WorkOrder
 from govpool.effects import secrets
@@ -140,8 +140,10 @@ class Operator:
         if isinstance(resource, WipeCertificate) and before is None:
             self.queue.add(CHAIN)
         if isinstance(resource, TenantQuota):
+            # A reservation written for one request only concerns those that still wait for theirs.
+            everyone = not _only_reserved(before, resource)
             for request in self.store.all(CloudResourceRequest):
-                if request.metadata.namespace == namespace:
+                if request.metadata.namespace == namespace and (everyone or _waits_for_quota(request)):
                     self.queue.add(request.key)
         changed = before is None or before.metadata.generation != resource.metadata.generation
         if isinstance(resource, SUPPLY) and changed:
@@ -220,3 +222,16 @@ class Operator:
 
 def _unpaused(before: Resource | None, after: Resource) -> bool:
     return before is not None and before.paused and not after.paused
+
+
+def _only_reserved(before: Resource | None, after: TenantQuota) -> bool:
+    """Whether nothing but reservations changed since the version that was known."""
+    if not isinstance(before, TenantQuota) or before is after or after.status is None:
+        return False
+    standing = before.status.standing if before.status else Standing.GOOD
+    return before.metadata.generation == after.metadata.generation and standing is after.status.standing
+
+
+def _waits_for_quota(request: CloudResourceRequest) -> bool:
+    last = request.status.stages[-1] if request.status and request.status.stages else None
+    return last is not None and last.stage is Stage.QUOTA and last.state is not StageState.DONE

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -32,7 +34,7 @@ from govpool.lifecycle import pool as pool_core
 from govpool.lifecycle import request as request_core
 from govpool.lifecycle import server as server_core
 from govpool.lifecycle import work_order as order_core
-from govpool.lifecycle.actions import StartRun
+from govpool.lifecycle.actions import StartRun, WriteQuota
 from govpool.lifecycle.decision import Decision
 from govpool.lifecycle.observation import (
     ApprovalObservation,
@@ -75,6 +77,7 @@ class Reconciler:
         self._language: Language = language
         self.runs = Runs(kube, clock, wake, took)
         self._applier = Applier(kube, store, clock, took)
+        self._reserving: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._by_kind: dict[str, Callable[[Resource], Awaitable[Decision]]] = {
             CloudResourceRequest.DEFINITION.kind: self._request,
             Approval.DEFINITION.kind: self._approval,
@@ -103,8 +106,18 @@ class Reconciler:
     async def _request(self, resource: Resource) -> Decision:
         request = _as(CloudResourceRequest, resource)
         decision = request_core.decide(self.observe_request(request))
-        await self._applier.apply(decision.actions)
-        return decision
+        if not any(isinstance(action, WriteQuota) for action in decision.actions):
+            await self._applier.apply(decision.actions)
+            return decision
+        # All reservations of a unit stand in one object: one after the other, each on what the one before
+        # it left, instead of all but one meeting a conflict and backing off.
+        async with self._reserving[request.metadata.namespace]:
+            newest = self._store.find(request.key)
+            if newest is None:
+                return Decision()
+            decision = request_core.decide(self.observe_request(_as(CloudResourceRequest, newest)))
+            await self._applier.apply(decision.actions)
+            return decision
 
     def observe_request(self, request: CloudResourceRequest) -> RequestObservation:
         """The request and what surrounds it, as known."""

@@ -73,7 +73,7 @@ class Nursery:
     async def begin(self, world: World, death: Death = Death()) -> Process:
         """Begin an operator of the world."""
         order = {
-            "kubeconfig": str(world.kubeconfig),
+            "kubeconfig": str(world.operators),
             "state": str(world.state),
             "at": death.at,
             "when": death.when,
@@ -117,31 +117,77 @@ def obituaries(world: World) -> list[dict[str, str]]:
 
 
 class Reaper:
-    """Keeps an operator running and kills it again and again, at random points, seeded.
+    """Keeps an operator running, and kills it while it has kills left.
 
-    Each operator has a random number of effects to live for, and a random time; whichever ends first.
+    How each operator dies is :meth:`fate`'s affair. Out of kills, the last operator lives until there are
+    more.
     """
 
-    def __init__(self, world: World, nursery: Nursery, seed: int, *, effects: int, seconds: float) -> None:
+    def __init__(self, world: World, nursery: Nursery, seed: int) -> None:
         self._world, self._nursery = world, nursery
         self._random = random.Random(seed)
-        self._effects, self._seconds = effects, seconds
+        self._more = asyncio.Event()
+        self._left = 0
         self.kills = 0
+
+    def allow(self, kills: int) -> None:
+        """So many kills more."""
+        self._left += kills
+        self._more.set()
+
+    def fate(self) -> tuple[Death, float]:
+        """Where the next operator dies, and after how many seconds at the latest."""
+        when: When = "before" if self._random.random() < 0.5 else "after"
+        if self._random.random() < 0.6:
+            return Death(self._random.randint(2, 9), when), 5.0
+        return Death(), self._random.uniform(0.2, 1.5)
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            choice = self._random.random()
-            when: When = "before" if self._random.random() < 0.5 else "after"
-            by_effect = choice < 0.6
-            at = self._random.randint(2, self._effects) if by_effect else 0
-            seconds = 4.0 if by_effect else self._random.uniform(0.2, self._seconds)
-            operator = await self._nursery.begin(self._world, Death(at, when))
+            death, seconds = self.fate() if self._left else (Death(), None)
+            self._more.clear()
+            operator = await self._nursery.begin(self._world, death)
             try:
-                with contextlib.suppress(TimeoutError):
-                    await operator.wait(seconds)
+                if seconds is None:
+                    await self._more.wait()
+                else:
+                    with contextlib.suppress(TimeoutError):
+                        await operator.wait(seconds)
+            finally:
                 await operator.kill()
-            except asyncio.CancelledError:
-                await operator.kill()
-                raise
             self.kills += 1
+            self._left -= 1 if seconds is not None else 0
+
+    @contextlib.asynccontextmanager
+    async def at_work(self) -> AsyncIterator[Reaper]:
+        """Run meanwhile; what goes wrong with it goes wrong here."""
+        task = asyncio.create_task(self.run())
+        try:
+            yield self
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+class Walker(Reaper):
+    """Kills each operator right after its ``stride``-th effect, so that every gap of a life cycle is walked.
+
+    An operator that dies where an earlier one died has come no further: the next one lives one effect
+    longer. A run's lease is taken anew by each, and a run begins from its beginning.
+    """
+
+    def __init__(self, world: World, nursery: Nursery, *, stride: int, first: int) -> None:
+        super().__init__(world, nursery, seed=first)
+        self._stride, self._at = stride, first
+        self._known: set[str] = set()
+        self._read = 0
+
+    def fate(self) -> tuple[Death, float]:
+        """After the stride's next effect, or one later when the last operator came no further."""
+        for death in obituaries(self._world)[self._read :]:
+            self._read += 1
+            self._at = self._at + 1 if death["effect"] in self._known else self._stride
+            self._known.add(death["effect"])
+        return Death(self._at, "after"), 5.0

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import hashlib
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -77,6 +79,18 @@ class Fate:
         threading.Event().wait()  # SIGKILL comes at once; nothing goes on meanwhile
 
 
+PASSING = re.compile(
+    r'"(resourceVersion|holder|attempts|eventTime)": ("[^"]*"|\d+)|\d{4}-\d\d-\d\dT[0-9:.]+(Z|\+00:00)'
+)
+"""What differs between two tries of the same write."""
+
+
+def digest(body: object) -> str:
+    """Tells one write to an object from the next, and two tries of one write not at all."""
+    text = PASSING.sub("", json.dumps(body, sort_keys=True, ensure_ascii=False))
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
 def mortal_kube(fate: Fate) -> type[Kube]:
     """A connection whose writes are effects."""
 
@@ -91,9 +105,10 @@ def mortal_kube(fate: Fate) -> type[Kube]:
         ) -> dict[str, Any]:
             if method == "GET":
                 return await super()._request(method, path, query, body, content_type)
-            fate.before(f"{method} {path}")
+            name = f"{method} {path} {digest(body)}"
+            fate.before(name)
             answer = await super()._request(method, path, query, body, content_type)
-            fate.after(f"{method} {path}")
+            fate.after(name)
             return answer
 
     return MortalKube
@@ -106,9 +121,10 @@ def mortal_provider(fate: Fate) -> type[FixtureProvider]:
         original = getattr(FixtureProvider, method)
 
         def call(self: FixtureProvider, *args: Any, **kwargs: Any) -> Any:
-            fate.before(method)
+            name = f"{method} {getattr(args[0], 'key', args[0])}"
+            fate.before(name)
             answer = original(self, *args, **kwargs)
-            fate.after(method)
+            fate.after(name)
             return answer
 
         return call

@@ -51,9 +51,18 @@ async def change(world: World, name: str = REQUEST) -> None:
 
 
 async def deregister(world: World, name: str = REQUEST) -> None:
+    await ask_to_deregister(world, name)
+    await complete_deregistration(world, name)
+
+
+async def ask_to_deregister(world: World, name: str = REQUEST) -> None:
     (patch,) = documents(ROOT / "examples" / "05-deregister.yaml")
     await world.edit(patch["spec"], name)
     await world.decide(by="reviewer", name=name)
+
+
+async def complete_deregistration(world: World, name: str = REQUEST) -> None:
+    """From the approved deregistration to its end: what the unit confirms on the way."""
     await world.stage("Backup", name, seconds=120)
     orders: list[Any] = [
         o
@@ -74,3 +83,11 @@ async def deregister(world: World, name: str = REQUEST) -> None:
         name,
     )
     await world.phase("Deregistered", name)
+
+
+async def whole(world: World, name: str = REQUEST) -> None:
+    """From the application to the certificate."""
+    await apply_and_approve(world, name)
+    await into_service(world, name)
+    await change(world, name)
+    await deregister(world, name)

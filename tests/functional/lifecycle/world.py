@@ -173,7 +173,7 @@ class World:
     async def until(self, true: Callable[[], Any], what: str, seconds: float | None = None) -> None:
         """Wait until it is so."""
         try:
-            async with asyncio.timeout(seconds or self.patience):
+            async with asyncio.timeout(max(seconds or 0, self.patience)):
                 while True:
                     with contextlib.suppress(KubeError):
                         if await true():

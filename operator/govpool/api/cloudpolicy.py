@@ -263,7 +263,7 @@ class TrialRule(Model):
     report_required: bool = True
     """Whether the unit files a test report at the end."""
     probe_required: bool = False
-    """Whether a monitoring probe must be installed."""
+    """Whether the unit files that a monitoring probe (资源探测组件) is installed."""
     unused: UnusedAction = UnusedAction.NONE
     """What happens when it was not used."""
     article: Article
@@ -277,6 +277,8 @@ class ReportType(StrEnum):
     SECURITY_TEST = "SecurityTest"
     SOURCE_AUDIT = "SourceAudit"
     PROTECTION_ASSESSMENT = "ProtectionAssessment"
+    PROBE = "Probe"
+    """The monitoring probe (资源探测组件) is installed."""
 
 
 class DeliveryRule(Model):
@@ -345,8 +347,8 @@ class TemporaryRule(Model):
 class EmergencyRule(Model):
     """Emergency issuing (应急发放)."""
 
-    papers_within: WorkingDays
-    """The papers follow within this span after issuing."""
+    papers_within: WorkingDays | None = None
+    """The papers follow within this span after issuing; none where the regulation sets no number."""
     max_duration: Duration | None = None
     """The longest use."""
     extension_lead: WorkingDays | None = None

@@ -19,10 +19,12 @@ def missing_reports(
 
 
 def required_reports(policy: CloudPolicySpec) -> tuple[ReportType, ...]:
-    """The reports that the policy wants, the one on the trial first."""
+    """The reports that the policy wants, the one on the trial first, that on the probe (JN-15) last."""
     wanted = list(policy.delivery.reports)
     if policy.trial is not None and policy.trial.report_required and ReportType.TRIAL not in wanted:
         wanted.insert(0, ReportType.TRIAL)
+    if policy.trial is not None and policy.trial.probe_required and ReportType.PROBE not in wanted:
+        wanted.append(ReportType.PROBE)
     return tuple(wanted)
 
 

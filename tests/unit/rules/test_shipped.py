@@ -36,10 +36,13 @@ from govpool.rules.quota import check
 from govpool.standalone.cel import RuleNode, rule_errors
 from govpool.standalone.schema import Schema
 
-POLICIES = ("yiyang-2025", "weihai-2025")
+POLICIES = ("yiyang-2025", "weihai-2025", "bozhou-2024", "jinan-startup-area-2025", "template")
 ARTICLES = {
     "yiyang-2025": (42, {4: 0, 5: 4, 6: 4, 7: 3, 19: 4, 21: 2, 22: 4}),
     "weihai-2025": (37, {5: 7, 6: 3, 8: 3, 9: 3, 10: 2, 19: 4, 35: 3}),
+    "bozhou-2024": (42, {7: 6, 8: 3, 9: 3, 10: 2, 26: 2}),
+    "jinan-startup-area-2025": (26, {12: 3, 18: 4, 19: 5, 20: 5}),
+    "template": (32, {2: 3}),
 }
 """Last article, and the number of paragraphs where an article numbers them."""
 OWN_KINDS = ("govpool.dev/v1alpha1",)

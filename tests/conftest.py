@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,11 +32,14 @@ THE_TESTS_CHOOSE_THEIR_OWN = {"subnet", "addresses"}
 
 
 @contextmanager
-def _alone(name: str) -> Iterator[None]:
-    """Hold a lock over all test runs on this host."""
-    with Path(tempfile.gettempdir(), f"govpool-tests-{name}.lock").open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+def _alone() -> Iterator[None]:
+    """Hold a lock over all test runs on this host; on a folder, so that it needs no file of its own."""
+    folder = os.open(tempfile.gettempdir(), os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(folder)
 
 
 @cache
@@ -45,7 +47,7 @@ def ground_lacks() -> str:
     """Why local machines can't run here; empty when they can. Tried for real: it takes half a second."""
     from govpool_providers.local.ground import check
 
-    with _alone("ground"):
+    with _alone():
         lacks = [f for f in check() if f.needed and not f.ok and f.name not in THE_TESTS_CHOOSE_THEIR_OWN]
     if not lacks:
         return ""

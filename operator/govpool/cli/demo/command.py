@@ -96,7 +96,7 @@ async def _demo(screen: Screen, pool: PoolChoice, keep: Path, language: Lang) ->
     from govpool.cli.demo.workspace import Workspace
 
     began = time.monotonic()
-    _until_told(screen)
+    interruption = _Interruption(screen)
     await _sweep(screen)
     if pool is PoolChoice.LOCAL:
         await _image(screen)
@@ -110,6 +110,7 @@ async def _demo(screen: Screen, pool: PoolChoice, keep: Path, language: Lang) ->
             raise CliError(screen.text("interrupted"), Exit.INTERRUPTED) from None
         raise
     finally:
+        interruption.leaving = True
         await _leave(screen, workspace, keep)
     screen.say("kept", certificate=certificate.name, keep=keep, seconds=f"{time.monotonic() - began:.0f}")
     screen.say("try-next", certificate=keep / "wipe-certificate.yaml", public=keep / "authority-key.pem")
@@ -147,22 +148,23 @@ async def _story(stage: Stage) -> None:
             Console(file=file, width=160, highlight=False).print(show(story, language_of(language)))
 
 
-def _until_told(screen: Screen) -> None:
-    """The first signal ends the tour; those after it are told to wait for the cleaning up."""
-    main, loop = asyncio.current_task(), asyncio.get_running_loop()
-    told = False
+class _Interruption:
+    """The first signal ends the tour; those after it, or while it cleans up, are asked to wait."""
 
-    def signalled() -> None:
-        nonlocal told
-        if told:
-            screen.say("cleaning")
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._main = asyncio.current_task()
+        self.leaving = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, self._signalled)
+
+    def _signalled(self) -> None:
+        if self.leaving:
+            self._screen.say("cleaning")
             return
-        told = True
-        if main is not None:
-            main.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, signalled)
+        self.leaving = True
+        if self._main is not None:
+            self._main.cancel()
 
 
 async def _sweep(screen: Screen) -> None:

@@ -99,11 +99,11 @@ def own_request(workspace: Workspace, public_key: str, document: Json) -> Json:
 @asynccontextmanager
 async def processes(screen: Screen, workspace: Workspace, language: str) -> AsyncIterator[list[Child]]:
     """The control plane and the operator, as long as the demo lasts; the operator is stopped first."""
-    state, logs = workspace.path / "control-plane", workspace.path
+    state = workspace.path / "control-plane"
     async with AsyncExitStack() as stack:
         with screen.step("control-plane") as step:
             arguments = ["up", "--state-dir", str(state), "--unit-namespace", NAMESPACE]
-            plane = await Child.start("control plane", arguments, logs / "control-plane.log")
+            plane = await Child.start("control plane", arguments, workspace)
             stack.push_async_callback(plane.stop)
             said = await plane.first_line()
             step.note(command("govpool up"))
@@ -111,9 +111,8 @@ async def processes(screen: Screen, workspace: Workspace, language: str) -> Asyn
         with screen.step("operator") as step:
             config = str(workspace.kubeconfig("operator"))
             arguments = ["operator", "--kubeconfig", config, "--state-dir", str(workspace.operator_state)]
-            operator = await Child.start(
-                "operator", [*arguments, "--language", language, "-v"], logs / "operator.log"
-            )
+            arguments += ["--language", language, "-v"]
+            operator = await Child.start("operator", arguments, workspace)
             stack.push_async_callback(operator.stop)
             step.note(command("govpool operator --kubeconfig operator.kubeconfig"))
         yield [plane, operator]

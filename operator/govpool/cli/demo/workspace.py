@@ -154,8 +154,12 @@ class Child:
     log: Path
 
     @classmethod
-    async def start(cls, name: str, arguments: list[str], log: Path) -> Child:
-        """Start ``govpool ARGUMENTS``; it is told to stop when this process dies."""
+    async def start(cls, name: str, arguments: list[str], workspace: Workspace) -> Child:
+        """Start ``govpool ARGUMENTS``; it is told to stop when this process dies.
+
+        It holds the workspace's lock as well: nobody sweeps up while one of the processes lives.
+        """
+        log = workspace.path / f"{name.replace(' ', '-')}.log"
         guard = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
         with log.open("ab") as out:
             process = await asyncio.create_subprocess_exec(
@@ -168,6 +172,7 @@ class Child:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=out,
                 start_new_session=True,
+                pass_fds=(workspace.lock,),
             )
         return cls(name, process, log)
 

@@ -35,6 +35,7 @@ LONG_FILES = {
     "playbooks/module_utils/govpool_wipe_engine.py": "one engine, copied to a machine as one file",
     "tests/conformance/conftest.py": "one client for the embedded control plane and for real servers",
     "tests/contract/test_local.py": "what only the local pool can be asked",
+    "tests/unit/lifecycle/lifecycle_builders.py": "one builder a kind, for every test of the core",
     "tests/unit/test_baseline_module.py": "a table of cases for each control's check",
     "tests/unit/test_wipe_engine.py": "every way in which a disk can lie",
 }

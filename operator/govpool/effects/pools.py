@@ -77,7 +77,7 @@ class Pools:
         if document is None:
             raise ProviderError(
                 ErrorCode.UNAUTHORISED,
-                f"Secret {reference.namespace}/{reference.name} is not there: put the pool's credentials there",
+                f"Secret {reference.namespace}/{reference.name} is missing: put the pool's credentials there",
             )
         data = cast(dict[str, str], document.get("data") or {})
         metadata = cast(dict[str, str], document["metadata"])

@@ -149,13 +149,14 @@ class Runs:
                 await self._update(order, lambda status: _after(status, result, now))  # noqa: B023
                 for step in result.afterwards:
                     await step()
-                return
             except KubeError as error:
                 if error.absent or not (error.passing or error.conflict):
                     log.warning("result of %s was not written: %s", order.metadata.name, error)
                     return
                 attempt += 1
                 await asyncio.sleep(min(0.2 * 2**attempt, 30))
+            else:
+                return
 
     async def _update(self, order: WorkOrder, change: Callable[[WorkOrderStatus], WorkOrderStatus]) -> None:
         """Change the newest status; on a conflict with the newest again."""
@@ -170,10 +171,11 @@ class Runs:
                 )
             try:
                 self._took(await self._kube.write_status(current, change(status)))
-                return
             except KubeError as error:
                 if not error.conflict:
                     raise
+            else:
+                return
         raise KubeError(409, "Conflict", f"{order.metadata.name} is written by somebody all the time")
 
 

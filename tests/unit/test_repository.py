@@ -157,6 +157,24 @@ def test_every_message_that_the_code_names_is_in_the_catalogue() -> None:
     assert {key: place for key, place in named.items() if key not in CATALOGUE} == {}
 
 
+def test_the_core_reads_no_clock() -> None:
+    """What import contracts can't see: ``datetime.now`` comes with a type that the core needs."""
+    clocks = {"now", "today", "utcnow", "fromtimestamp", "time", "monotonic"}
+    found = []
+    for package in ("messages", "api", "rules", "lifecycle"):
+        for path in sorted((ROOT / "operator/govpool" / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if (
+                    isinstance(node, ast.Call)
+                    and isinstance(node.func, ast.Attribute)
+                    and node.func.attr in clocks
+                    and isinstance(node.func.value, ast.Name)
+                    and node.func.value.id in {"datetime", "date", "time"}
+                ):
+                    found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert found == []
+
+
 def _fields(template: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(template) if name}
 

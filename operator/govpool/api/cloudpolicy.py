@@ -379,6 +379,7 @@ class WipeRule(Model):
         Rule(
             "self.verification != 'Sampled' || has(self.samplePercent)",
             "a sampled verification states its samplePercent",
+            field_path=".samplePercent",
         ),
     )
 
@@ -487,18 +488,22 @@ class CloudPolicySpec(Model):
         Rule(
             "!has(self.effectiveUntil) || self.effectiveUntil > self.effectiveFrom",
             "effectiveUntil must be later than effectiveFrom",
+            field_path=".effectiveUntil",
         ),
         Rule(
             "self.procedures.exists(p, p.application == 'New')",
             "a policy needs the procedure of a New application",
+            field_path=".procedures",
         ),
         Rule(
             "self.procedures.exists(p, p.application == 'Deregistration')",
             "a policy needs the procedure of a Deregistration: without it nothing could ever be wiped",
+            field_path=".procedures",
         ),
         Rule(
             "self.procedures.all(p, self.procedures.exists_one(q, q.application == p.application))",
             "each type of application has one procedure",
+            field_path=".procedures",
         ),
     )
 

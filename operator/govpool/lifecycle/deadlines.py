@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from govpool.api.cloudpolicy import CloudPolicy, Role
+from govpool.api.cloudpolicy import ApplicationType, CloudPolicy, Role, Stage
 from govpool.api.cloudresourcerequest import Deadline
 from govpool.lifecycle.decision import StageResult, earliest
 from govpool.lifecycle.observation import RequestObservation
 from govpool.lifecycle.submission import Judged, Submission
+from govpool.messages import message
 from govpool.rules.calendar import WorkCalendar
 from govpool.rules.citation import clause
+from govpool.rules.emergency import papers_due
 from govpool.rules.temporary import next_turn
 
 
@@ -34,8 +36,32 @@ def deadlines(
                 overdue=waiting.due is not None and observation.now > waiting.due,
             )
         )
+    found_due += _papers_due(observation, policy, found, results)
     far = observation.now + timedelta(days=36500)
     return sorted(found_due, key=lambda deadline: deadline.due or far)
+
+
+def _papers_due(
+    observation: RequestObservation, policy: CloudPolicy, found: Submission, results: tuple[StageResult, ...]
+) -> list[Deadline]:
+    """What was issued in an emergency waits for its papers until the unit applies for it in the usual way."""
+    approved = found.approved
+    if approved is None or approved.application is not ApplicationType.EMERGENCY or found.pending is not None:
+        return []
+    issued = next((r.at for r in results if r.stage is Stage.HANDOVER and r.done), None)
+    due = papers_due(policy.spec, issued) if issued else None
+    if issued is None or due is None:
+        return []
+    return [
+        Deadline(
+            what=message("EmergencyPapers").render(observation.language),
+            who=Role.UNIT,
+            since=issued,
+            due=due[0],
+            article=due[1],
+            overdue=observation.now > due[0],
+        )
+    ]
 
 
 def _decision_due(policy: CloudPolicy, pending: Judged) -> Deadline:

@@ -52,6 +52,9 @@ ELSEWHERE = {
 }
 
 
+CLOCKS = {"now", "today", "utcnow", "time", "monotonic"}
+
+
 @cache
 def files() -> tuple[Path, ...]:
     """Every file of the repository, found without git: an unpacked archive is tested as well."""

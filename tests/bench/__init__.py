@@ -1,1 +1,1 @@
-"""Benchmarks: ratios within one run against the plainest thing that does the same work. Never part of a test."""
+"""Benchmarks: ratios within one run against the plainest thing that does the same. Never part of a test."""

@@ -41,7 +41,7 @@ async def measure(requests: int = 500, units: int = 20) -> Report:
     )
     with tempfile.TemporaryDirectory(prefix="govpool-bench-") as folder:
         home = Path(folder)
-        async with child("plane_process", home / "plane", log=home / "plane.log") as plane:
+        async with child("plane_process", home / "plane", log=home / "plane.log") as plane:  # noqa: SIM117
             async with client(Path(plane.ready["admin"])) as people:
                 names = [f"unit-{number}" for number in range(units)]
                 await install(people, home / "pool.sqlite", names)

@@ -1,19 +1,14 @@
 """Wipe throughput against a bare AES stream, a raw write and a raw read of the same disk, in the same run.
 
-Run as ``python tests/bench/bench_wipe.py [--mib 1024] [--rounds 3] [--on FOLDER] [--loop]``. The figures are
-the best of the rounds; what counts is the ratios. A wipe can't be faster than the slower of its two sources,
-the stream and the disk.
+A wipe can't be faster than the slower of its two sources, the stream and the disk.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
 import mmap
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +22,8 @@ from ansible.module_utils import govpool_wipe_engine as engine  # noqa: E402
 from ansible.module_utils.govpool_wipe_device import DiskDevice  # noqa: E402
 from ansible.module_utils.govpool_wipe_record import Progress  # noqa: E402
 from ansible.module_utils.govpool_wipe_stream import PIECE, Keystream  # noqa: E402
+
+from tests.bench.report import Report  # noqa: E402
 
 MIB = 1 << 20
 
@@ -118,46 +115,32 @@ def wipe(path: str, mib: int, folder: Path, device: type[DiskDevice]) -> dict[st
     return {"overwrite": float(report["overwrite_seconds"]), "verify": float(report["verify_seconds"])}
 
 
-def main() -> None:
-    """Measure and print one JSON object; speeds in MiB/s."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mib", type=int, default=1024)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--on", type=Path, default=Path(tempfile.gettempdir()))
-    parser.add_argument("--loop", action="store_true", help="through a loop device (needs root)")
-    given = parser.parse_args()
+def measure(mib: int = 1024, rounds: int = 3, folder: Path | None = None, *, loop: bool = False) -> Report:
+    """Best of the rounds, in MiB/s. What bounds a wipe is the slower of its two sources: stream and disk."""
+    place = folder or Path(tempfile.gettempdir())
+    kind = "loop device" if loop else "file"
+    report = Report("wipe", f"{mib} MiB on a {kind}, best of {rounds}", "plain")
+    if loop and os.geteuid() != 0:
+        report.skipped = "a loop device needs root"
+        return report
     best: dict[str, float] = {}
-    with disk(given.on, given.mib, loop=given.loop) as path:
-        raw(path, given.mib, write=True)
-        for _ in range(given.rounds):
+    with disk(place, mib, loop=loop) as path:
+        raw(path, mib, write=True)
+        for _ in range(rounds):
             round_ = {
-                "stream": seconds(lambda: stream(given.mib)),
-                "raw_write": seconds(lambda: raw(path, given.mib, write=True)),
-                "raw_read": seconds(lambda: raw(path, given.mib, write=False)),
-                "engine": wipe(path, given.mib, given.on, NoDisk)["overwrite"],
-                **wipe(path, given.mib, given.on, KeptDisk),
+                "stream": seconds(lambda: stream(mib)),
+                "raw_write": seconds(lambda: raw(path, mib, write=True)),
+                "raw_read": seconds(lambda: raw(path, mib, write=False)),
+                "engine": wipe(path, mib, place, NoDisk)["overwrite"],
+                **wipe(path, mib, place, KeptDisk),
             }
             best = {name: min(took, best.get(name, took)) for name, took in round_.items()}
-    speed = {name: given.mib / took for name, took in best.items()}
-    told = {
-        "benchmark": "wipe",
-        "disk": "loop device" if given.loop else "file",
-        "mib": given.mib,
-        "cpus": os.cpu_count(),
-        "mib_per_second": {name: round(value) for name, value in speed.items()},
-        "ratios": {
-            "engine without disk / stream": round(speed["engine"] / speed["stream"], 2),
-            "overwrite / stream": round(speed["overwrite"] / speed["stream"], 2),
-            "overwrite / raw write": round(speed["overwrite"] / speed["raw_write"], 2),
-            "overwrite / the slower of both": round(
-                speed["overwrite"] / min(speed["stream"], speed["raw_write"]), 2
-            ),
-            "verify / raw read": round(speed["verify"] / speed["raw_read"], 2),
-        },
-    }
-    json.dump(told, sys.stdout, indent=2)
-    sys.stdout.write("\n")
-
-
-if __name__ == "__main__":
-    main()
+    speed = {name: mib / took for name, took in best.items()}
+    unit = "MiB/s"
+    report.add("engine without a disk, against the AES stream", unit, speed["engine"], speed["stream"])
+    report.add("overwrite, against the AES stream", unit, speed["overwrite"], speed["stream"])
+    report.add("overwrite, against a raw write", unit, speed["overwrite"], speed["raw_write"])
+    slower = min(speed["stream"], speed["raw_write"])
+    report.add("overwrite, against the slower of both", unit, speed["overwrite"], slower)
+    report.add("verify, against a raw read", unit, speed["verify"], speed["raw_read"])
+    return report

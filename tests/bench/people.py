@@ -1,4 +1,4 @@
-"""The unit and the authority of a benchmark: they watch and write with a bare client, so that they cost little."""
+"""The unit and the authority of a benchmark, with a bare client, so that they cost little."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -52,21 +53,24 @@ class Client:
 
     async def list(self, path: str) -> list[Json]:
         """All objects, in pages of 500."""
+        return (await self.pages(path))[0]
+
+    async def pages(self, path: str, selector: str = "") -> tuple[list[Json], str]:
+        """All objects, in pages of 500, and the version to watch from."""
         found: list[Json] = []
         more = ""
         while True:
-            page = await self.must("GET", f"{path}?limit=500{more}")
+            page = await self.must("GET", f"{path}?limit=500&{selector}{more}")
             found += page["items"]
             if not (mark := page["metadata"].get("continue")):
-                return found
+                return found, page["metadata"]["resourceVersion"]
             more = f"&continue={mark}"
 
     async def watch(self, path: str) -> AsyncIterator[Json]:
-        """Events from the beginning of what there is, for ever."""
+        """Events, for ever; without a resourceVersion from the beginning of what there is."""
         timeout = aiohttp.ClientTimeout(total=None)
-        async with self.session.get(
-            f"{self.server}{path}?watch=1", timeout=timeout, read_bufsize=2**22
-        ) as response:
+        address = f"{self.server}{path}{'&' if '?' in path else '?'}watch=1"
+        async with self.session.get(address, timeout=timeout, read_bufsize=2**22) as response:
             async for line in response.content:
                 yield json.loads(line)
 
@@ -112,10 +116,13 @@ async def install(people: Client, pool_state: Path, units: list[str]) -> None:
 
 def application(name: str, unit: str) -> Json:
     """The example's application: two servers with a data disk each."""
+    return {**_example(), "metadata": {"name": name, "namespace": unit}}
+
+
+@lru_cache(maxsize=1)
+def _example() -> Json:
     (document,) = documents(ROOT / "examples" / "03-request.yaml")
-    document["metadata"] = {"name": name, "namespace": unit}
-    document["spec"]["pool"] = "fixture-pool"
-    return document
+    return {**document, "spec": {**document["spec"], "pool": "fixture-pool"}}
 
 
 async def authority(people: Client) -> None:
@@ -163,13 +170,8 @@ def phase(wanted: str) -> Callable[[Json], bool]:
 @contextlib.asynccontextmanager
 async def at_work(*tasks: Any) -> AsyncIterator[None]:
     """Run people beside the block; what goes wrong with them goes wrong with the block."""
-    running = [asyncio.ensure_future(task) for task in tasks]
-    try:
+    async with asyncio.TaskGroup() as group:
+        running = [group.create_task(task) for task in tasks]
         yield
         for task in running:
-            if task.done():
-                task.result()
-    finally:
-        for task in running:
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""``python -m tests.bench [NAME ...] [--quick]``: run benchmarks, print what they measured, keep it as JSON."""
+"""``python -m tests.bench [NAME ...] [--quick]``: run benchmarks, print and keep what they measured."""
 
 from __future__ import annotations
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import JsonValue
 
 from govpool.effects.baseline import definitions, outcome
 from govpool.effects.playbook_paths import playbooks_dir
@@ -26,7 +29,10 @@ from tests.bench.report import Report
 
 LEVEL = 2
 SUBNET = "10.213.97.0/24"
-VARIABLES = {"protection_level": LEVEL, "baseline_parameters": {"admin_sources": SUBNET}}
+VARIABLES: dict[str, JsonValue] = {
+    "protection_level": LEVEL,
+    "baseline_parameters": {"admin_sources": SUBNET},
+}
 TIMEOUT = 900.0
 PLAYBOOK = "baseline.yml"
 
@@ -75,28 +81,29 @@ async def _ours(home: Path, targets: tuple[Target, ...]) -> float:
 
 def _plain(home: Path, targets: tuple[Target, ...]) -> float:
     """``ansible-playbook`` as somebody would call it in the folder of the playbooks."""
-    key, known, inventory = home / "key", home / "known_hosts", home / "inventory.ini"
+    key, known, inventory = home / "key", home / "known_hosts", home / "inventory.yaml"
     key.touch(mode=0o600)
     key.write_text(targets[0].private_key)
     known.write_text("".join(f"{t.host} {' '.join(t.host_public_key.split()[:2])}\n" for t in targets))
-    options = f"-o UserKnownHostsFile={known} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
-    inventory.write_text(
-        "".join(f"{t.name} ansible_host={t.host} ansible_user={t.user}\n" for t in targets)
-        + f"[all:vars]\nansible_ssh_private_key_file={key}\nansible_ssh_common_args={options}\n"
-        + "ansible_python_interpreter=/usr/bin/python3\n"
-    )
+    every = {
+        "ansible_become": True,
+        "ansible_ssh_private_key_file": str(key),
+        "ansible_ssh_common_args": f"-F /dev/null -o UserKnownHostsFile={known} -o IdentitiesOnly=yes",
+    }
+    hosts = {t.name: {"ansible_host": t.host, "ansible_user": t.user} for t in targets}
+    inventory.write_text(json.dumps({"all": {"hosts": hosts, "vars": every}}))
     variables = home / "variables.json"
     variables.write_text(json.dumps(VARIABLES))
-    command = ["ansible-playbook", "-i", inventory, "-f", "10", "-e", f"@{variables}", PLAYBOOK]
+    command = ["ansible-playbook", "-i", str(inventory), "-f", "10", "-e", f"@{variables}", PLAYBOOK]
     began = time.perf_counter()
     done = subprocess.run(
         command, cwd=playbooks_dir(), capture_output=True, text=True, timeout=TIMEOUT, check=False
     )
     took = time.perf_counter() - began
-    if done.returncode != 0:
-        raise RuntimeError(
-            f"ansible-playbook ended with {done.returncode}: {(done.stdout + done.stderr)[-2000:]}"
-        )
+    carried_out = [line for line in done.stdout.splitlines() if re.search(r": ok=[1-9].* failed=0", line)]
+    if done.returncode != 0 or len(carried_out) != len(targets):
+        told = (done.stdout + done.stderr)[-2000:]
+        raise RuntimeError(f"ansible-playbook ended with {done.returncode}: {told}")
     return took
 
 

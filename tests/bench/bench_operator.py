@@ -110,13 +110,13 @@ async def _bare(people: Client, writes: dict[tuple[str, str], int]) -> Answer:
         if verb in ("update", "patch"):
             changes[resource.partition("/")[0]] += count
     work = []
-    for resource in {*creates, *changes}:
-        if (path := _path(resource)) is None:
+    for resource in sorted({*creates, *changes}):
+        if (paths := _path(resource)) is None:
             continue
-        found = await people.list(path[0])
+        found = await people.all(paths[0])
         count = creates[resource] or len(found)
         if found:
-            work.append((path[1], [found[n % len(found)] for n in range(count)], changes[resource]))
+            work.append((paths[1], [found[n % len(found)] for n in range(count)], changes[resource]))
     slots = asyncio.Semaphore(BARE_AT_ONCE)
     done = 0
 

@@ -108,7 +108,7 @@ def _fsync(home: Path, size: int, count: int) -> float:
 
 # -- watches -------------------------------------------------------------------------------------
 async def _watches(report: Report, people: Client, size: int, updates: int) -> None:
-    there = len(await people.list(CONFIGMAPS))
+    there = len(await people.all(CONFIGMAPS))
 
     async def create(number: int) -> None:
         await people.must("POST", CONFIGMAPS, _configmap(f"w{size}-{number}"))
@@ -125,7 +125,7 @@ async def _watches(report: Report, people: Client, size: int, updates: int) -> N
             f"p99 {_percentile(acknowledged, 99):.1f} ms"
         )
     began = time.perf_counter()
-    found = await people.list(CONFIGMAPS)
+    found = await people.all(CONFIGMAPS)
     report.notes.append(
         f"list of {len(found):,} objects in pages of 500: {time.perf_counter() - began:.2f} s"
     )

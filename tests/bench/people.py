@@ -51,7 +51,7 @@ class Client:
             raise RuntimeError(f"{method} {path}: {status} {document.get('message')}")
         return document
 
-    async def list(self, path: str) -> list[Json]:
+    async def all(self, path: str) -> list[Json]:
         """All objects, in pages of 500."""
         return (await self.pages(path))[0]
 

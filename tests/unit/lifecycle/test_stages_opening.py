@@ -72,13 +72,28 @@ def test_yy_19_2_what_does_not_fit_waits_and_writes_nothing(envelope, words) -> 
 
 def test_yy_20_while_a_server_leaves_its_amounts_stay_reserved() -> None:
     """A reduction gives back only what was seen gone."""
-    less = revision(request({"servers": [group("app", 1)]}), number=2, application=ApplicationType.CHANGE)
+    less = revision(
+        request({"servers": [group("app", 1, **FILES)]}), number=2, application=ApplicationType.CHANGE
+    )
     there = tuple(opened(server) for server in servers())
     (write,) = quota_stage.decide(
         stage(Stage.QUOTA, in_force=less, servers=there, quota=reserved(NEEDED))
     ).actions
     assert isinstance(write, WriteQuota)
     assert write.status.reservations[0].amounts == held(there)
+
+
+def test_yy_20_what_is_opened_before_the_old_leaves_is_reserved_beside_it() -> None:
+    """One server for another: both are there for a while, and both take from the envelope."""
+    swapped = revision(
+        request({"servers": [group("app", 2, **FILES)]}), number=2, application=ApplicationType.CHANGE
+    )
+    there = tuple(handed_over(server) for server in servers())
+    (write,) = quota_stage.decide(
+        stage(Stage.QUOTA, in_force=swapped, servers=there, quota=reserved(NEEDED))
+    ).actions
+    assert isinstance(write, WriteQuota)
+    assert write.status.reservations[0].amounts.servers == 3
 
 
 def test_a_reservation_of_the_same_pool_is_replaced_and_others_are_kept() -> None:

@@ -13,10 +13,13 @@ from govpool.rules.quota import check, with_reservation
 
 
 def decide(context: StageContext) -> StageResult:
-    """Done when the unit's quota holds the larger of what is approved and what the servers still take."""
+    """Done when the unit's quota holds the larger of what is approved and what there will be at once: new
+    servers are opened before old ones leave, and each counts until it was seen gone.
+    """
     quota = context.observation.quota
     pool = context.approved.content.pool
-    needed = amounts(context.approved.content, context.catalog).greatest(held(context.observation.servers))
+    at_once = held(context.plan.wanted).plus(held(context.plan.surplus))
+    needed = amounts(context.approved.content, context.catalog).greatest(at_once)
     if quota is None:
         return context.waiting(message("QuotaMissing", namespace=context.request.metadata.namespace))
     status = quota.status or TenantQuotaStatus()

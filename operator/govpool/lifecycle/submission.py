@@ -6,16 +6,20 @@ one is superseded; an edit while nothing is open is a change against the revisio
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from govpool.api.approval import Approval, ApprovalSpec, ApprovalState, ApprovalStatus, RequestReference
 from govpool.api.cloudpolicy import CloudPolicy
 from govpool.api.cloudpool import CloudPool
-from govpool.api.cloudresourcerequest import ApprovedRevision, CloudResourceRequestStatus
+from govpool.api.cloudresourcerequest import ApprovedRevision, CloudResourceRequestStatus, DesiredState
+from govpool.api.cloudserver import CloudServer, ServerPhase
 from govpool.api.servicecatalog import ServiceCatalog
+from govpool.api.wipecertificate import WipeCertificate
 from govpool.lifecycle.actions import Action, Create, Settle, WriteStatus
 from govpool.lifecycle.naming import approval_name, made_for
 from govpool.lifecycle.observation import RequestObservation
+from govpool.lifecycle.wanted import LEAVING, server_phase
 from govpool.rules.admission import Refusal, admit
 from govpool.rules.amounts import fee_per_year
 from govpool.rules.approvals import Judgement, judge
@@ -44,6 +48,8 @@ class Submission:
     """The Approval that is open."""
     rejected: Judged | None = None
     """The Approval of this very submission, when it was refused or returned."""
+    queued: Judged | None = None
+    """The Approval that comes into force as soon as nothing is leaving under the one before it."""
     refusals: tuple[Refusal, ...] = ()
     """Why this submission is not put before anybody."""
     classified: str = ""
@@ -61,9 +67,16 @@ def submission(
         (_judged(approval, policy, observation) for approval in observation.approvals),
         key=lambda item: item.approval.spec.revision,
     )
-    approved, newly = _in_force(status.approved, judged)
+    follow = _may_follow(status.approved, judged)
+    held_up = status.approved is not None and leaves(
+        observation.servers, status.approved.revision, observation.certificates
+    )
+    approved, newly = _in_force(status.approved, [] if held_up else follow)
+    queued = follow[-1] if held_up and follow else None
     own_hash, content = submission_hash(request.spec), content_of(request.spec)
-    settled_as_approved = approved is not None and content_hash(content) == content_hash(approved.content)
+    decided = [approved.content] if approved else []
+    decided += [queued.approval.spec.content] if queued else []
+    settled_as_approved = content_hash(content) in {content_hash(one) for one in decided} or ended(approved)
     open_ = [j for j in judged if j.judgement.state is ApprovalState.PENDING]
     actions: list[Action] = []
     pending = None
@@ -74,7 +87,7 @@ def submission(
             actions.append(_supersede(item.approval))
     actions += _settle(judged, status.approved)
     if settled_as_approved or pending is not None:
-        return Submission(approved, newly, pending, actions=tuple(actions))
+        return Submission(approved, newly, pending, queued=queued, actions=tuple(actions))
     same = [
         j
         for j in judged
@@ -82,7 +95,7 @@ def submission(
         and j.judgement.state in (ApprovalState.REFUSED, ApprovalState.RETURNED)
     ]
     if same:
-        return Submission(approved, newly, rejected=same[-1], actions=tuple(actions))
+        return Submission(approved, newly, rejected=same[-1], queued=queued, actions=tuple(actions))
     classification = classify(
         approved.content if approved else None, content, policy=policy.spec, catalog=catalog
     )
@@ -97,7 +110,12 @@ def submission(
     )
     if refusals:
         return Submission(
-            approved, newly, refusals=refusals, classified=classification.clause, actions=tuple(actions)
+            approved,
+            newly,
+            queued=queued,
+            refusals=refusals,
+            classified=classification.clause,
+            actions=tuple(actions),
         )
     revision = request.metadata.generation
     approval = Approval(
@@ -120,21 +138,50 @@ def submission(
     )
     actions.append(Create(approval))
     pending = Judged(approval, judge(approval, policy=policy.spec, now=observation.now))
-    return Submission(approved, newly, pending, classified=classification.clause, actions=tuple(actions))
+    return Submission(
+        approved, newly, pending, queued=queued, classified=classification.clause, actions=tuple(actions)
+    )
 
 
 def _judged(approval: Approval, policy: CloudPolicy, observation: RequestObservation) -> Judged:
     return Judged(approval, judge(approval, policy=policy.spec, now=observation.now))
 
 
-def _in_force(before: ApprovedRevision | None, judged: list[Judged]) -> tuple[ApprovedRevision | None, bool]:
-    """The newest approved revision; a revision in force is followed only by a later one."""
-    approved = [
+def ended(approved: ApprovedRevision | None) -> bool:
+    """Whether the revision in force is the end of use: nothing follows it, whatever is edited (YY-21)."""
+    return approved is not None and approved.content.state is DesiredState.DEREGISTERED
+
+
+def leaves(servers: Iterable[CloudServer], revision: int, certificates: Iterable[WipeCertificate]) -> bool:
+    """Whether a server that leaves under the revision is still there, or its disks are not certified.
+
+    Backup, receipt, wipe and certificate belong to one Approval: another one waits until they are done.
+    """
+    certified = {medium.key for found in certificates for medium in found.spec.media}
+    return any(
+        server_phase(server) is not ServerPhase.GONE
+        or any(d.held_data and d.key not in certified for d in (server.status.disks if server.status else ()))
+        for server in servers
+        if server.spec.revision == revision and server.spec.desired in LEAVING
+    )
+
+
+def _may_follow(before: ApprovedRevision | None, judged: list[Judged]) -> list[Judged]:
+    """Approved, and later than the revision in force; nothing is later than the end of use."""
+    if ended(before):
+        return []
+    return [
         j
         for j in judged
         if j.judgement.state is ApprovalState.APPROVED
         and (before is None or j.approval.spec.revision > before.revision)
     ]
+
+
+def _in_force(
+    before: ApprovedRevision | None, approved: list[Judged]
+) -> tuple[ApprovedRevision | None, bool]:
+    """The newest approved revision; a revision in force is followed only by a later one."""
     if not approved:
         return before, False
     newest = approved[-1]

@@ -166,7 +166,7 @@ class Reconciler:
             await self._applier.apply(decision.actions, target)
         except ProviderError as error:
             newest = self._store.get(CloudServer, server.metadata.name, server.metadata.namespace) or server
-            told = server_core.faulted(newest, observation, error.code, error.message)
+            told = server_core.faulted(newest, observation, error.code, error.message, error.retry_after)
             await self._applier.apply(told.actions)
             return told
         return decision

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from govpool.api.base import FINALIZER, Condition, ConditionStatus
@@ -52,9 +51,20 @@ def decide(observation: ServerObservation) -> Decision:
         return Decision((LetGo(server, "machine and disks were seen absent"),) if server.deleting else ())
     if isinstance(observation.seen, Unknown):
         return _unknown(observation, before, observation.seen)
+    if _refused_just_now(observation, before):
+        return Decision(look_again=before.retry_at)
     if server.spec.desired in (Desired.RELEASED, Desired.GONE):
         return _leave(observation, before, observation.seen)
     return _run(observation, before, observation.seen)
+
+
+def _refused_just_now(observation: ServerObservation, before: CloudServerStatus) -> bool:
+    """Whether the pool refused this very spec and it is too early to ask it again."""
+    return (
+        before.retry_at is not None
+        and observation.now < before.retry_at
+        and before.observed_generation == observation.server.metadata.generation
+    )
 
 
 # -- running -------------------------------------------------------------------------------------
@@ -211,19 +221,34 @@ def _unknown(observation: ServerObservation, before: CloudServerStatus, unknown:
     return Decision(writes, observation.now + SOON * 10)
 
 
-def faulted(server: CloudServer, observation: ServerObservation, code: str, cause: str) -> Decision:
-    """The pool did not do what was asked: it is put on record, and tried again later."""
+def faulted(
+    server: CloudServer,
+    observation: ServerObservation,
+    code: str,
+    cause: str,
+    retry_after: float | None = None,
+) -> Decision:
+    """The pool did not do what was asked: it is put on record, and tried again when ``retry_at`` has come."""
     if code in (ErrorCode.UNREACHABLE, ErrorCode.UNAUTHORISED):
-        again = replace(observation, server=server, seen=Unknown(code, cause))
-        return _unknown(again, server.status or CloudServerStatus(), Unknown(code, cause))
+        text = message("PoolUnknown", reason=code, cause=cause)
+        told = _condition(observation, "PoolReachable", ConditionStatus.UNKNOWN, code, text)
+        wait = SOON * 10
+    else:
+        text = message("PoolRefused", code=code, cause=cause)
+        told = _condition(observation, "Ready", ConditionStatus.FALSE, code, text)
+        wait = RESYNC if code == ErrorCode.INVALID else SOON * 5
+    retry_at = observation.now + max(wait, timedelta(seconds=retry_after or 0))
     before = server.status or CloudServerStatus()
-    text = message("PoolRefused", code=code, cause=cause)
-    ready = _condition(observation, "Ready", ConditionStatus.FALSE, code, text)
-    conditions = merged(before.conditions, [*(c for c in before.conditions if c.type != "Ready"), ready])
-    after = before.model_copy(update={"conditions": conditions, "message": text.render(observation.language)})
-    wait = RESYNC if code == ErrorCode.INVALID else SOON * 5
-    writes = () if same(after, server.status) else (WriteStatus(server, after),)
-    return Decision(writes, observation.now + wait)
+    after = before.model_copy(
+        update={
+            "conditions": merged(
+                before.conditions, [*(c for c in before.conditions if c.type != told.type), told]
+            ),
+            "message": text.render(observation.language),
+            "retry_at": retry_at,
+        }
+    )
+    return Decision((WriteStatus(server, after),), retry_at)
 
 
 def _condition(

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import TypeVar, cast
 
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
 from govpool.api.cloudpool import CloudPool, SecretReference
 from govpool.effects.kube import Kube
 from govpool_providers.base import PoolConnection, Provider, ProviderFactory
@@ -17,6 +19,16 @@ T = TypeVar("T")
 IN_FLIGHT = 8
 """Calls to one pool at once; more would only queue in the pool."""
 GROUP = "govpool.providers"
+INSISTENCE = 5
+"""Tries of one call within a run."""
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, ProviderError) and error.code in (
+        ErrorCode.RETRYABLE,
+        ErrorCode.CONFLICT,
+        ErrorCode.UNREACHABLE,
+    )
 
 
 class Pool:
@@ -40,6 +52,22 @@ class Pool:
                 raise
             except OSError as error:
                 raise ProviderError(ErrorCode.RETRYABLE, f"{type(error).__name__}: {error}") from error
+
+    async def insist(self, function: Callable[[], T]) -> T:
+        """Like :meth:`call`, and once more a few times when that may help: a run of many calls would else
+        hardly ever come to its end in a pool of which each call fails now and then.
+
+        Raises:
+            ProviderError: as :meth:`call`.
+        """
+        tries = AsyncRetrying(
+            retry=retry_if_exception(_may_pass),
+            stop=stop_after_attempt(INSISTENCE),
+            wait=wait_random_exponential(multiplier=0.2, max=5),
+            reraise=True,
+        )
+        result: T = await tries(self.call, function)
+        return result
 
 
 class Pools:

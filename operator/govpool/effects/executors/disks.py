@@ -28,7 +28,7 @@ async def leaving(context: OrderContext) -> tuple[Leaving, ...]:
     provider = context.provider.provider
     for server in context.servers:
         key = server.spec.key
-        disks = await context.provider.call(lambda key=key: provider.list_disks(key))  # type: ignore[misc]
+        disks = await context.provider.insist(lambda key=key: provider.list_disks(key))  # type: ignore[misc]
         found += [Leaving(server.metadata.name, disk) for disk in disks]
     return tuple(found)
 
@@ -46,13 +46,13 @@ async def on_sanitiser(
     try:
         for item in disks:
             key = item.disk.key
-            devices[key] = await context.provider.call(
+            devices[key] = await context.provider.insist(
                 lambda key=key: provider.attach_to_sanitiser(key)  # type: ignore[misc]
             )
         yield devices
     finally:
         for key in [item.disk.key for item in disks]:
-            await context.provider.call(lambda key=key: provider.detach_from_sanitiser(key))  # type: ignore[misc]
+            await context.provider.insist(lambda key=key: provider.detach_from_sanitiser(key))  # type: ignore[misc]
 
 
 def hosts(devices: dict[str, SanitiserDevice]) -> set[str]:

@@ -106,7 +106,7 @@ async def run_wipe(context: OrderContext) -> OrderResult:
     async with on_sanitiser(context, disks):
         for item in disks:
             key = item.disk.key
-            await context.provider.call(lambda key=key: provider.mark_wiped(key))  # type: ignore[misc]
+            await context.provider.insist(lambda key=key: provider.mark_wiped(key))  # type: ignore[misc]
     finished = context.clock.now() - context.clock.ahead
     reports = {item.disk.key: _wipe_report(context, item.disk, started, finished) for item in disks}
     return wipe.conclude(context, disks, reports, copies, "")

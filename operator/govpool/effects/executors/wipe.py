@@ -89,10 +89,12 @@ def _variables(
 async def remove_copies(context: OrderContext, disk_key: str) -> tuple[MediumCopy, ...]:
     """Delete every snapshot, backup, image and recycle-bin entry of the disk."""
     provider = context.provider.provider
-    found: tuple[DiskCopy, ...] = await context.provider.call(lambda: provider.list_copies(disk_key))
+    found: tuple[DiskCopy, ...] = await context.provider.insist(lambda: provider.list_copies(disk_key))
     for copy in found:
-        await context.provider.call(lambda copy=copy: provider.delete_copy(copy))  # type: ignore[misc]
-    left = {copy.provider_id for copy in await context.provider.call(lambda: provider.list_copies(disk_key))}
+        await context.provider.insist(lambda copy=copy: provider.delete_copy(copy))  # type: ignore[misc]
+    left = {
+        copy.provider_id for copy in await context.provider.insist(lambda: provider.list_copies(disk_key))
+    }
     return tuple(
         MediumCopy(
             kind=CopyKind(copy.kind.value),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from typing import TypeVar
 
-from govpool.api.base import REQUEST_LABEL, SETTLED_LABEL, Resource
+from govpool.api.base import REQUEST_LABEL, Resource
 
 R = TypeVar("R", bound=Resource)
 Key = tuple[str, str, str]
 """Kind, namespace, name."""
+REMEMBERED = 10_000
+"""How many objects that are gone are remembered, longest gone forgotten first."""
 
 
 class Store:
@@ -25,13 +28,14 @@ class Store:
         self._gone: dict[str, int] = {}
 
     def put(self, resource: Resource) -> bool:
-        """Take the object in; False when this version, or a newer one, was known."""
+        """Take the object in; False when this version, or a newer one, was known or is known to be gone."""
         key = resource.key
         known = self._objects.get(key)
         version = _version(resource)
         if self._gone.get(resource.metadata.uid, -1) >= version:
             return False
-        if known is not None and known.metadata.uid == resource.metadata.uid and _version(known) >= version:
+        # Versions are ordered across the objects of a kind: an old namesake never overwrites a new one.
+        if known is not None and _version(known) >= version:
             return False
         if known is not None:
             self._unlink(known)
@@ -41,17 +45,21 @@ class Store:
         return True
 
     def drop(self, resource: Resource) -> None:
-        """The object is gone, or settled."""
+        """The object is gone, or settled, as of this version."""
+        # An event or an answer of ours that was on its way must not bring it back.
+        uid = resource.metadata.uid
+        self._gone[uid] = max(_version(resource), self._gone.pop(uid, -1))
+        if len(self._gone) > REMEMBERED:
+            self._gone.pop(next(iter(self._gone)))
         known = self._objects.get(resource.key)
-        if known is None or known.metadata.uid != resource.metadata.uid:
-            return
-        self._unlink(known)
-        del self._objects[resource.key]
-        if resource.metadata.labels.get(SETTLED_LABEL) == "true":
-            # A watch event that was on its way must not bring a settled object back.
-            self._gone[resource.metadata.uid] = _version(resource)
-            if len(self._gone) > 10_000:
-                self._gone.pop(next(iter(self._gone)))
+        if known is not None and known.metadata.uid == uid:
+            self._unlink(known)
+            del self._objects[resource.key]
+
+    def unlisted(self, kind: type[R], uids: Collection[str], version: str) -> tuple[R, ...]:
+        """Objects of the kind that a list of that resourceVersion does not hold: deleted unseen."""
+        newest = int(version) if version.isdigit() else -1
+        return tuple(o for o in self.all(kind) if o.metadata.uid not in uids and _version(o) <= newest)
 
     def get(self, kind: type[R], name: str, namespace: str = "") -> R | None:
         """The object, or None."""
@@ -77,7 +85,10 @@ class Store:
 
     def _unlink(self, resource: Resource) -> None:
         if uid := resource.metadata.labels.get(REQUEST_LABEL):
-            self._by_request[(uid, resource.DEFINITION.kind)].discard(resource.key)
+            keys = self._by_request[(uid, resource.DEFINITION.kind)]
+            keys.discard(resource.key)
+            if not keys:
+                del self._by_request[(uid, resource.DEFINITION.kind)]
 
 
 def _version(resource: Resource) -> int:

@@ -13,6 +13,8 @@ from govpool.effects.store import Key
 
 FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 60.0
+SLACK = 1000
+"""Overtaken times that the heap may hold besides as many as it has keys."""
 NAP = 30.0
 """Longest sleep on the heap, so that a machine that was suspended catches up."""
 
@@ -49,7 +51,12 @@ class WorkQueue:
         if known is not None and known <= due:
             return
         self._due_of[key] = due
-        heapq.heappush(self._due, (due, key))
+        if len(self._due) > 2 * len(self._due_of) + SLACK:
+            # Times that an earlier one overtook stay in the heap until they come, which may be in a year.
+            self._due = [(at, of) for of, at in self._due_of.items()]
+            heapq.heapify(self._due)
+        else:
+            heapq.heappush(self._due, (due, key))
         self._moved.set()
 
     def retry(self, key: Key) -> float:
@@ -102,6 +109,7 @@ class WorkQueue:
                 if self._due_of.get(key) == due:
                     del self._due_of[key]
                     self.add(key)
+            # Nothing awaited since the look at the heap: what is added from here on sets it again.
             self._moved.clear()
             wait = min((self._due[0][0] - now).total_seconds(), NAP) if self._due else NAP
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.request import getproxies_environment
@@ -14,51 +14,18 @@ from kubernetes.aio import client, config
 from pydantic import JsonValue
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from govpool.api.base import FINALIZER, GROUP, SETTLED_LABEL, VERSION, Model, Resource, Scope
+from govpool.api.base import FINALIZER, GROUP, REQUEST_LABEL, SETTLED_LABEL, VERSION, Model, Resource, Scope
+from govpool.effects.kube_errors import KubeError, kube_error, may_repeat
+
+__all__ = ["Json", "Kube", "KubeError", "configuration", "session"]
 
 R = TypeVar("R", bound=Resource)
+T = TypeVar("T")
 Json = dict[str, JsonValue]
 MERGE_PATCH = "application/merge-patch+json"
 REQUEST_TIMEOUT = 60.0
 CONNECTIONS = 32
 PAGE = 500
-
-
-class KubeError(Exception):
-    """The API server refused or did not answer.
-
-    ``status`` is the HTTP status, 0 when there was no answer; ``reason`` is the Status object's reason.
-    """
-
-    def __init__(self, status: int, reason: str, message: str) -> None:
-        super().__init__(f"{status} {reason}: {message}" if status else f"no answer: {message}")
-        self.status = status
-        self.reason = reason
-        self.message = message
-
-    @property
-    def conflict(self) -> bool:
-        """Somebody wrote the object meanwhile: look again."""
-        return self.status == 409 and self.reason != "AlreadyExists"
-
-    @property
-    def exists(self) -> bool:
-        """What should be created is there."""
-        return self.status == 409 and self.reason == "AlreadyExists"
-
-    @property
-    def absent(self) -> bool:
-        """The object is not there."""
-        return self.status == 404
-
-    @property
-    def passing(self) -> bool:
-        """Asking again later may help."""
-        return self.status in (0, 429, 500, 502, 503, 504)
-
-
-def _may_repeat(error: BaseException) -> bool:
-    return isinstance(error, KubeError) and error.status in (429, 503)
 
 
 async def configuration(kubeconfig: Path | None) -> client.Configuration:
@@ -112,7 +79,7 @@ class Kube:
 
     # -- raw --------------------------------------------------------------------------------------
     @retry(
-        retry=retry_if_exception(_may_repeat),
+        retry=retry_if_exception(may_repeat),
         stop=stop_after_attempt(5),
         wait=wait_random_exponential(multiplier=0.2, max=5),
         reraise=True,
@@ -138,11 +105,11 @@ class Kube:
             response = await self._api.call_api(*call, _request_timeout=REQUEST_TIMEOUT)
             payload = await response.read()
         except client.ApiException as error:
-            raise _kube_error(error.status or 0, str(error.body or error.reason)) from None
+            raise kube_error(error.status or 0, str(error.body or error.reason)) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise KubeError(0, "NoAnswer", f"{type(error).__name__}: {error}") from None
         if response.status >= 300:
-            raise _kube_error(response.status, payload.decode(errors="replace"))
+            raise kube_error(response.status, payload.decode(errors="replace"))
         return cast(Json, json.loads(payload)) if payload else {}
 
     async def get_path(self, path: str) -> Json:
@@ -166,11 +133,15 @@ class Kube:
             response = await self._api.call_api(
                 *call, _request_timeout=aiohttp.ClientTimeout(total=None, sock_connect=10)
             )
-            async for line in response.response.content:
-                if line.strip():
-                    yield line
+            try:
+                async for line in response.response.content:
+                    if line.strip():
+                        yield line
+            finally:
+                # Whoever stops reading would leave the connection open for ever.
+                response.response.close()
         except client.ApiException as error:
-            raise _kube_error(error.status or 0, str(error.body or error.reason)) from None
+            raise kube_error(error.status or 0, str(error.body or error.reason)) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise KubeError(0, "NoAnswer", f"{type(error).__name__}: {error}") from None
 
@@ -179,16 +150,34 @@ class Kube:
         self, kind: type[R], *, namespace: str | None = None, labels: str | None = None
     ) -> tuple[R, ...]:
         """Every object of the kind, in pages, whole or not at all."""
+        return (await self.list_as(kind, kind.model_validate, namespace=namespace, labels=labels))[1]
+
+    async def list_as(
+        self,
+        kind: type[Resource],
+        read: Callable[[Json], T],
+        *,
+        namespace: str | None = None,
+        labels: str | None = None,
+    ) -> tuple[str, tuple[T, ...]]:
+        """The list's resourceVersion and what ``read`` makes of every object, whole or not at all."""
         query = {"limit": str(PAGE)} | ({"labelSelector": labels} if labels else {})
-        found: list[R] = []
+        found: list[T] = []
         while True:
-            page = await self._request("GET", _path(kind, namespace), query)
-            items = cast(list[Json], page.get("items") or [])
-            found += [kind.model_validate(item) for item in items]
-            more = cast(Json, page.get("metadata") or {}).get("continue")
-            if not more:
-                return tuple(found)
-            query["continue"] = str(more)
+            try:
+                page = await self._request("GET", _path(kind, namespace), query)
+            except KubeError as error:
+                if error.status != 410 or "continue" not in query:
+                    raise
+                # The snapshot that the pages are of was compacted meanwhile: from the beginning.
+                del query["continue"]
+                found.clear()
+                continue
+            found += [read(item) for item in cast("list[Json]", page.get("items") or [])]
+            metadata = cast(Json, page.get("metadata") or {})
+            if not metadata.get("continue"):
+                return str(metadata.get("resourceVersion", "")), tuple(found)
+            query["continue"] = str(metadata["continue"])
 
     async def get(self, kind: type[R], name: str, namespace: str | None = None) -> R:
         """One object.
@@ -199,21 +188,35 @@ class Kube:
         return kind.model_validate(await self._request("GET", _path(kind, namespace, name)))
 
     async def create(self, resource: R) -> R:
-        """Create the object; when it is there already, the one that is there."""
+        """Create the object; when it is there already, the one that is there, if it was made for the same.
+
+        Raises:
+            KubeError: ``exists`` when the name is taken by something that was made for another request.
+        """
         path = _path(type(resource), resource.metadata.namespace)
         try:
             return type(resource).model_validate(await self._request("POST", path, body=_manifest(resource)))
         except KubeError as error:
             if not error.exists:
                 raise
-        return await self.get(type(resource), resource.metadata.name, resource.metadata.namespace)
+        found = await self.get(type(resource), resource.metadata.name, resource.metadata.namespace)
+        wanted, owner = (item.metadata.labels.get(REQUEST_LABEL, "") for item in (resource, found))
+        if wanted != owner:
+            whose = f"made for the request with UID {owner}" if owner else "of somebody else"
+            raise KubeError(
+                409,
+                "AlreadyExists",
+                f"{found.DEFINITION.kind} {found.metadata.namespace}/{found.metadata.name} is there and {whose},"
+                f" not for the one with UID {wanted}: delete it, or make the request under another name",
+            )
+        return found
 
     async def write_spec(self, resource: R) -> R:
         """Replace the spec if nobody wrote the object since; fields that are None are removed."""
         spec = cast(Any, resource).spec
         body = {
             "metadata": {"resourceVersion": resource.metadata.resource_version},
-            "spec": spec.model_dump(mode="json", by_alias=True),
+            "spec": _merging(spec.model_dump(mode="json", by_alias=True)),
         }
         return await self._patch(resource, body)
 
@@ -341,9 +344,11 @@ def _manifest(resource: Resource) -> Json:
     return document
 
 
-def _kube_error(status: int, body: str) -> KubeError:
-    try:
-        document = json.loads(body)
-        return KubeError(status, str(document.get("reason", "")), str(document.get("message", body)))
-    except (ValueError, AttributeError):
-        return KubeError(status, "", body[:500])
+def _merging(value: JsonValue, *, listed: bool = False) -> JsonValue:
+    """The value for a merge patch: null removes a field of an object, but is kept as null inside a list."""
+    if isinstance(value, dict):
+        kept = {key: item for key, item in value.items() if item is not None or not listed}
+        return {key: _merging(item, listed=listed) for key, item in kept.items()}
+    if isinstance(value, list):
+        return [_merging(item, listed=True) for item in value]
+    return value

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from govpool.api.wipecertificate import WipeCertificate
 from govpool.cli.errors import CliError, Exit
-from govpool.cli.options import AsOption, KubeconfigOption, NamespaceOption, StateOption, kubeconfig_of
-from govpool.cli.run import fail, run
+from govpool.cli.options import AsOption, KubeconfigOption, NamespaceOption, StateOption
+from govpool.cli.run import acting, fail, run
 from govpool.effects.signing import KeyUnusableError, load_public_key, read_documents, verifier
 from govpool.rules.certificate import Verdict, verify_chain
 
@@ -87,7 +87,7 @@ def show(
     kubeconfig: KubeconfigOption = None,
 ) -> None:
     """Take a certificate out: as YAML to verify and archive, or as a bilingual page to print."""
-    who = kubeconfig_of(kubeconfig, user, state_dir, otherwise="viewer")
+    who = acting(kubeconfig, user, state_dir, otherwise="viewer")
     text = run(_text(name, namespace, who, form))
     if output is None:
         typer.echo(text, nl=False)

@@ -13,10 +13,9 @@ from govpool.cli.options import (
     KubeconfigOption,
     LanguageOption,
     StateOption,
-    kubeconfig_of,
     language_of,
 )
-from govpool.cli.run import run
+from govpool.cli.run import acting, run
 from govpool.messages import Language
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def show(
     kubeconfig: KubeconfigOption = None,
 ) -> None:
     """Show what time it is in the control plane, and how far that is ahead of this machine."""
-    run(_clock(kubeconfig_of(kubeconfig, user, state_dir, otherwise="viewer"), None, language_of(language)))
+    run(_clock(acting(kubeconfig, user, state_dir, otherwise="viewer"), None, language_of(language)))
 
 
 @app.command()
@@ -45,9 +44,7 @@ def advance(
     kubeconfig: KubeconfigOption = None,
 ) -> None:
     """Move the embedded control plane's clock on, never back; refused on any other control plane."""
-    run(
-        _clock(kubeconfig_of(kubeconfig, user, state_dir, otherwise="admin"), duration, language_of(language))
-    )
+    run(_clock(acting(kubeconfig, user, state_dir, otherwise="admin"), duration, language_of(language)))
 
 
 async def _clock(who: Path | None, duration: str | None, language: Language) -> None:

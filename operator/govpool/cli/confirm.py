@@ -17,10 +17,9 @@ from govpool.cli.options import (
     LanguageOption,
     NamespaceOption,
     StateOption,
-    kubeconfig_of,
     language_of,
 )
-from govpool.cli.run import run
+from govpool.cli.run import acting, run
 from govpool.messages import Language, message
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def delivery(
     kubeconfig: KubeconfigOption = None,
 ) -> None:
     """Confirm that delivery is complete (资源发放完成). Billing may start with it."""
-    who = kubeconfig_of(kubeconfig, user, state_dir)
+    who = acting(kubeconfig, user, state_dir)
     run(_state(_Said(request, namespace, who, statement, language_of(language)), "delivery"))
 
 
@@ -67,7 +66,7 @@ def agreement(
     kubeconfig: KubeconfigOption = None,
 ) -> None:
     """Confirm that the tripartite agreement (三方协议) was signed."""
-    who = kubeconfig_of(kubeconfig, user, state_dir)
+    who = acting(kubeconfig, user, state_dir)
     run(_state(_Said(request, namespace, who, statement, language_of(language)), "agreement"))
 
 
@@ -82,7 +81,7 @@ def backup(
     kubeconfig: KubeconfigOption = None,
 ) -> None:
     """Confirm the receipt of the backup (备份回执). From here on the data may be destroyed."""
-    who = kubeconfig_of(kubeconfig, user, state_dir)
+    who = acting(kubeconfig, user, state_dir)
     run(_state(_Said(request, namespace, who, statement, language_of(language)), "backup"))
 
 
@@ -97,7 +96,7 @@ def termination(
     kubeconfig: KubeconfigOption = None,
 ) -> None:
     """Confirm that the service has ended (服务终止) under the Approval in force. Billing may end with it."""
-    who = kubeconfig_of(kubeconfig, user, state_dir)
+    who = acting(kubeconfig, user, state_dir)
     run(_state(_Said(request, namespace, who, statement, language_of(language)), "termination"))
 
 
@@ -116,7 +115,7 @@ def report(  # noqa: PLR0913, PLR0917 - one parameter an option
     kubeconfig: KubeconfigOption = None,
 ) -> None:
     """File a report: its hash is put on record, the file stays with the unit."""
-    who = kubeconfig_of(kubeconfig, user, state_dir)
+    who = acting(kubeconfig, user, state_dir)
     said = _Said(request, namespace, who, "", language_of(language))
     run(_file(said, type_, file, reference))
 

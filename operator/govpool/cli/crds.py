@@ -9,8 +9,8 @@ import typer
 
 from govpool.cli.data import shipped
 from govpool.cli.errors import CliError, Exit
-from govpool.cli.options import AsOption, KubeconfigOption, StateOption, kubeconfig_of
-from govpool.cli.run import run
+from govpool.cli.options import AsOption, KubeconfigOption, StateOption
+from govpool.cli.run import acting, run
 
 if TYPE_CHECKING:
     from govpool.cli.api import Api
@@ -52,7 +52,7 @@ def apply_(
     kubeconfig: KubeconfigOption = None,
 ) -> None:
     """Apply the CRDs to a cluster (server-side) and wait until they are served."""
-    who = kubeconfig_of(kubeconfig, user, state_dir, otherwise="admin")
+    who = acting(kubeconfig, user, state_dir, otherwise="admin")
     run(_apply(who, admission=admission, policies=policies))
 
 

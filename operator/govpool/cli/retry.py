@@ -16,10 +16,9 @@ from govpool.cli.options import (
     LanguageOption,
     NamespaceOption,
     StateOption,
-    kubeconfig_of,
     language_of,
 )
-from govpool.cli.run import run
+from govpool.cli.run import acting, run
 from govpool.messages import Language, message
 
 
@@ -32,7 +31,7 @@ def retry(
     kubeconfig: KubeconfigOption = None,
 ) -> None:
     """Ask for another attempt of a work order that failed, once its cause is mended."""
-    who = kubeconfig_of(kubeconfig, user, state_dir, otherwise="admin")
+    who = acting(kubeconfig, user, state_dir, otherwise="admin")
     run(_retry(order, namespace, who, language_of(language)))
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import typer
 
 from govpool.cli.errors import CliError, Exit
+from govpool.cli.options import kubeconfig_of
 
 if TYPE_CHECKING:
     from govpool.effects.kube import KubeError
@@ -28,6 +30,16 @@ def run(work: Coroutine[object, object, T]) -> T:
         if told is None:
             raise
         fail(told)
+
+
+def acting(
+    kubeconfig: Path | None, user: str | None, state_dir: Path, *, otherwise: str | None = None
+) -> Path | None:
+    """The kubeconfig that a command uses (see :func:`kubeconfig_of`); ends the process when there is none."""
+    try:
+        return kubeconfig_of(kubeconfig, user, state_dir, otherwise=otherwise)
+    except CliError as error:
+        fail(error)
 
 
 def fail(error: CliError) -> NoReturn:

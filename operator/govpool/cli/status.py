@@ -23,10 +23,9 @@ from govpool.cli.options import (
     LanguageOption,
     NamespaceOption,
     StateOption,
-    kubeconfig_of,
     language_of,
 )
-from govpool.cli.run import run
+from govpool.cli.run import acting, run
 from govpool.cli.story import Story, show
 from govpool.messages import Language
 
@@ -44,7 +43,7 @@ def status(
     kubeconfig: KubeconfigOption = None,
 ) -> None:
     """Tell a request's whole story: what happened, what is due, who must act, under which article."""
-    who = kubeconfig_of(kubeconfig, user, state_dir, otherwise="viewer")
+    who = acting(kubeconfig, user, state_dir, otherwise="viewer")
     run(_status(request, namespace, who, language_of(language), follow=watch))
 
 

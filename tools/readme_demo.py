@@ -23,7 +23,7 @@ WIDTH = "110"
 def run_demo(language: str, more: list[str]) -> str:
     """What ``govpool demo`` prints. Raises SystemExit with its exit code when it fails."""
     govpool = Path(sys.executable).with_name("govpool")
-    argv = [str(govpool), "demo", "--language", language, "--yes", *more]
+    argv = [str(govpool), "demo", "--language", language, *more]
     environment = {**os.environ, "COLUMNS": WIDTH, "TERM": "dumb", "NO_COLOR": "1"}
     process = subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from govpool.cli import certificate, clock, confirm, crds
+from govpool.cli import certificate, clock, confirm, crds, policy
 from govpool.cli.approve import approve
 from govpool.cli.demo import demo
 from govpool.cli.doctor import doctor
@@ -39,6 +39,7 @@ app.command(rich_help_panel=DECIDING)(retry)
 app.add_typer(clock.app, name="clock", no_args_is_help=True, rich_help_panel=DECIDING)
 app.command(rich_help_panel=LOOKING)(status)
 app.add_typer(certificate.app, name="certificate", no_args_is_help=True, rich_help_panel=LOOKING)
+app.add_typer(policy.app, name="policy", no_args_is_help=True, rich_help_panel=LOOKING)
 app.command(rich_help_panel=LOOKING)(doctor)
 app.command("version", rich_help_panel=LOOKING)(print_version)
 

@@ -10,11 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from govpool.messages import cli, demo, lifecycle, rules
+from govpool.messages import cli, demo, lifecycle, policy, rules
 
 Language = Literal["en", "zh"]
 
-CATALOGUE: Mapping[str, tuple[str, str]] = {**rules.TEXTS, **lifecycle.TEXTS, **cli.TEXTS, **demo.TEXTS}
+CATALOGUE: Mapping[str, tuple[str, str]] = {
+    **rules.TEXTS,
+    **policy.TEXTS,
+    **lifecycle.TEXTS,
+    **cli.TEXTS,
+    **demo.TEXTS,
+}
 """Key to (English, Chinese) templates of :meth:`str.format`."""
 
 

@@ -1,0 +1,436 @@
+"""``govpool policy check``: every sort of finding, each where it is, and none where nothing is wrong."""
+
+import copy
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rules_support import ROOT, Obj, document, merged
+from typer.testing import CliRunner
+
+from govpool.api.cloudpolicy import CloudPolicySpec
+from govpool.cli.main import app
+from govpool.effects.policy_file import CheckedPolicy, check_text
+from govpool.effects.yaml_places import NotYamlError, Place, documents
+from govpool.messages.policy import TEXTS
+from govpool.rules.policy_check import check
+from govpool.rules.policy_finding import Sort, shown
+
+DATA = Path(__file__).parent / "data"
+SHIPPED = sorted((ROOT / "policies").glob("*.yaml"))
+TEMPLATE = document("policies/template.yaml", "CloudPolicy")["spec"]
+NEW, CHANGE, EMERGENCY, DEREGISTRATION = range(4)
+ANYBODY = {"role": "reviewer", "article": "1"}
+
+
+def kept(file: Path) -> set[str]:
+    """What each shipped policy states and the engine keeps as a record only."""
+    return {"spec.providerExit"} if file.stem in {"yiyang-2025", "weihai-2025"} else set()
+
+
+def checked(manifest: Obj) -> CheckedPolicy:
+    (policy,) = check_text(yaml.safe_dump(manifest, allow_unicode=True))
+    return policy
+
+
+def manifest(spec: Obj, **more: Any) -> Obj:
+    head = {"apiVersion": "govpool.dev/v1alpha1", "kind": "CloudPolicy", "metadata": {"name": "linhai-2026"}}
+    return head | more | {"spec": spec}
+
+
+# -- what ships ----------------------------------------------------------------------------------
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
+def test_what_ships_has_nothing_to_mend(file: Path) -> None:
+    (policy,) = check_text(file.read_text(encoding="utf-8"))
+    assert policy.name == file.stem
+    assert policy.mistakes == 0
+    assert {located.finding.where for located in policy.findings} == kept(file)
+
+
+def test_there_are_five_policies() -> None:
+    assert len(SHIPPED) == 5
+
+
+# -- ten mistakes --------------------------------------------------------------------------------
+def marked(text: str) -> list[tuple[int, str]]:
+    lines = ((number, line.partition("# mistake: ")[2]) for number, line in enumerate(text.splitlines(), 1))
+    return [(number, words) for number, words in lines if words]
+
+
+def test_ten_mistakes_get_ten_messages_each_on_its_line() -> None:
+    text = (DATA / "ten-mistakes.yaml").read_text(encoding="utf-8")
+    expected = marked(text)
+    assert len(expected) == 10
+    (policy,) = check_text(text)
+    told = [(found.place.line, found.finding.message.render()) for found in policy.findings]
+    assert [line for line, _ in told] == [line for line, _ in expected]
+    for (_, message), (_, words) in zip(told, expected, strict=True):
+        assert words in message
+
+
+def test_the_command_tells_file_line_and_column() -> None:
+    file = DATA / "ten-mistakes.yaml"
+    result = CliRunner().invoke(app, ["policy", "check", str(file), "--language", "en"])
+    assert result.exit_code == 1
+    lines = result.output.splitlines()
+    assert len(lines) == 11
+    assert lines[0].startswith(f"{file}:16:3: wrong: spec.effectiveUntil: ")
+    assert lines[-1] == f"{file}: linhai-2026: 10 to mend"
+
+
+def test_the_command_is_content_with_what_ships_and_speaks_chinese() -> None:
+    files = [str(file) for file in SHIPPED]
+    result = CliRunner().invoke(app, ["policy", "check", *files, "--language", "zh"])
+    assert result.exit_code == 0
+    assert "目前尚不由系统执行" in result.output
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        ("kind: [", 1, ":1:8: not YAML"),
+        ("a: &x [*x]", 1, "not YAML: an alias names what it stands in"),
+        ("kind: Namespace\n", 2, "holds no CloudPolicy"),
+        ("", 2, "holds no CloudPolicy"),
+        (None, 2, "No such file"),
+    ],
+)
+def test_the_command_tells_a_file_that_it_cannot_check(
+    tmp_path: Path, text: str | None, code: int, words: str
+) -> None:
+    file = tmp_path / "policy.yaml"
+    if text is not None:
+        file.write_text(text, encoding="utf-8")
+    result = CliRunner().invoke(app, ["policy", "check", str(file)])
+    assert result.exit_code == code
+    assert words in result.output
+
+
+# -- places --------------------------------------------------------------------------------------
+def test_every_value_has_its_line_and_dates_stay_text() -> None:
+    (read,) = documents("---\na:\n  b: 2026-01-01\n  c: [x, {d: 1}]\n---\n")
+    assert read.value == {"a": {"b": "2026-01-01", "c": ["x", {"d": 1}]}}
+    assert read.place(("a", "b")) == Place(3, 3)
+    assert read.place(("a", "c", 1, "d")) == Place(4, 11)
+    assert read.place(("a", "missing", "too")) == Place(2, 1)
+
+
+def test_of_a_field_given_twice_the_last_counts_and_has_the_place() -> None:
+    (read,) = documents("a: {x: 1}\nb: 1\na: 2\n")
+    assert read.value == {"a": 2, "b": 1}
+    assert (read.twice, read.place(("a",))) == ([("a",)], Place(3, 1))
+
+
+def test_an_alias_and_a_merge_are_followed() -> None:
+    (read,) = documents("base: &b {x: 1, y: 2}\nother:\n  <<: *b\n  z: 3\n")
+    assert read.value == {"base": {"x": 1, "y": 2}, "other": {"x": 1, "y": 2, "z": 3}}
+
+
+def test_a_text_that_is_no_yaml_has_a_place() -> None:
+    with pytest.raises(NotYamlError) as caught:
+        list(documents("a:\n\tb: 1\n"))
+    assert caught.value.place == Place(2, 1)
+
+
+# -- the form, as an API server checks it --------------------------------------------------------
+FORM: list[tuple[str, Obj, str, str]] = [
+    ("unknown-field", {"quotaArticel": "3"}, "spec.quotaArticel", "quotaArticel: is quotaArticle"),
+    ("unknown-field", {"xyz": 3}, "spec.xyz", "no field xyz. `kubectl"),
+    ("field-missing", {"billing": {"startsOn": None}}, "spec.billing.startsOn", "startsOn must be given"),
+    ("field-missing", {"change": {"article": None}}, "spec.change.article", "article must be given"),
+    ("not-one-of", {"billing": {"startsOn": "Never"}}, "spec.billing.startsOn", "none of the values"),
+    ("duration-form", {"trial": {"duration": "30 days"}}, "spec.trial.duration", "thirty days as P30D"),
+    ("article-form", {"change": {"article": "art. 19"}}, "spec.change.article", "write 19 for an article"),
+    ("malformed", {"baseline": {"minScore": 101}}, "spec.baseline.minScore", "less than or equal to 100"),
+    ("rule-broken", {"effectiveUntil": "2025-12-31"}, "spec.effectiveUntil", "later than effectiveFrom"),
+    (
+        "rule-broken",
+        {"deregistration": {"wipe": {"verification": "Sampled"}}},
+        "spec.deregistration.wipe.samplePercent",
+        "states its samplePercent",
+    ),
+]
+
+
+@pytest.mark.parametrize(("key", "patch", "where", "words"), FORM)
+def test_what_a_server_would_refuse(key: str, patch: Obj, where: str, words: str) -> None:
+    policy = checked(manifest(merged(TEMPLATE, patch)))
+    told = {found.finding.where: found.finding for found in policy.findings}
+    assert told[where].message.key.startswith(f"policy.{key}")
+    assert told[where].sort is Sort.WRONG
+    assert words in told[where].message.render()
+    assert policy.mistakes == 1
+
+
+def test_a_number_where_text_is_meant_wants_quotes_and_hides_nothing_else() -> None:
+    patch = {"execution": {"article": 18}, "documentNumber": 7, "admission": {"maxProtectionLevel": 5}}
+    policy = checked(manifest(merged(TEMPLATE, patch)))
+    assert {found.finding.where: found.finding.message.key for found in policy.findings} == {
+        "spec.execution.article": "policy.quote",
+        "spec.documentNumber": "policy.quote",
+        "spec.admission.maxProtectionLevel": "policy.level-beyond",
+    }
+
+
+def test_a_stage_that_cannot_be_read_is_not_called_missing() -> None:
+    spec = copy.deepcopy(TEMPLATE)
+    spec["procedures"][NEW]["stages"][3]["stage"] = "Provison"
+    (told,) = checked(manifest(spec)).findings
+    assert told.finding.where == "spec.procedures[0].stages[3].stage"
+    assert "is Provision meant?" in told.finding.message.render()
+
+
+def test_what_follows_from_a_stage_that_cannot_be_read_is_not_told() -> None:
+    spec = copy.deepcopy(TEMPLATE)
+    spec["procedures"][NEW]["stages"][-1]["stage"] = "Handshake"
+    (told,) = checked(manifest(spec)).findings
+    assert told.finding.message.key == "policy.not-one-of"
+
+
+def test_after_an_item_that_cannot_be_read_the_others_keep_their_places() -> None:
+    spec = copy.deepcopy(TEMPLATE)
+    spec["deregistration"]["reasons"] = ["Boredom", "NoLongerNeeded", "NoLongerNeeded"]
+    told = [found.finding.where for found in checked(manifest(spec)).findings]
+    assert told == ["spec.deregistration.reasons[0]", "spec.deregistration.reasons[2]"]
+
+
+def test_a_policy_of_which_little_is_left_is_judged_as_far_as_it_goes() -> None:
+    spec = {name: value for name, value in TEMPLATE.items() if name != "billing"}
+    keys = [found.finding.message.key for found in checked(manifest(spec)).findings]
+    assert sorted(keys) == ["policy.field-missing", "policy.not-judged"]
+
+
+def test_the_head_of_a_manifest_is_looked_at() -> None:
+    policy = checked(manifest(TEMPLATE, apiVersion="govpool.dev/v1", metadata={}))
+    assert {found.finding.where for found in policy.findings} >= {"apiVersion", "metadata"}
+
+
+# -- what the engine makes of it -----------------------------------------------------------------
+def staged(index: int, change: Any) -> Obj:
+    """A patch: the stages of one of the template's procedures, changed."""
+    procedures = copy.deepcopy(TEMPLATE["procedures"])
+    procedures[index]["stages"] = change(procedures[index]["stages"])
+    return {"procedures": procedures}
+
+
+def without(index: int, *names: str) -> Obj:
+    return staged(index, lambda stages: [stage for stage in stages if stage["stage"] not in names])
+
+
+def inserted(index: int, at: int, stage: str, **more: Any) -> Obj:
+    row = {"stage": stage} | ANYBODY | more
+    return staged(index, lambda stages: [*stages[:at], row, *stages[at:]])
+
+
+def altered(index: int, at: int, **more: Any) -> Obj:
+    return staged(index, lambda stages: [*stages[:at], stages[at] | more, *stages[at + 1 :]])
+
+
+def swapped(index: int, at: int) -> Obj:
+    return staged(index, lambda s: [*s[:at], s[at + 1], s[at], *s[at + 2 :]])
+
+
+def procedures(*more: Obj) -> Obj:
+    return {"procedures": [*TEMPLATE["procedures"], *more]}
+
+
+TEN = {"workingDays": 10}
+REVIEW = {"stage": "Review"} | ANYBODY
+MEANING: list[tuple[str, Sort, Obj, str]] = [
+    ("stage-twice", Sort.CONTRADICTORY, inserted(NEW, 2, "Review"), "procedures[0].stages[2]"),
+    ("nobody-decides", Sort.MISSING, without(CHANGE, "Review"), "procedures[1].stages"),
+    ("own-judge", Sort.CONTRADICTORY, altered(NEW, 1, role="unit"), "procedures[0].stages[1].role"),
+    ("stages-missing", Sort.MISSING, without(NEW, "Baseline"), "procedures[0].stages"),
+    ("stages-missing", Sort.MISSING, without(NEW, "Quota"), "procedures[0].stages"),
+    ("stages-missing", Sort.MISSING, without(DEREGISTRATION, "Wipe"), "procedures[3].stages"),
+    ("stage-order", Sort.CONTRADICTORY, swapped(NEW, 4), "procedures[0].stages[5]"),
+    ("stage-order", Sort.CONTRADICTORY, swapped(NEW, 1), "procedures[0].stages[2]"),
+    ("stage-order", Sort.CONTRADICTORY, swapped(DEREGISTRATION, 1), "procedures[3].stages[2]"),
+    ("stage-misplaced", Sort.CONTRADICTORY, inserted(NEW, 8, "Wipe"), "procedures[0].stages[8]"),
+    ("stage-misplaced", Sort.CONTRADICTORY, inserted(DEREGISTRATION, 1, "Trial"), "procedures[3].stages[1]"),
+    ("stage-not-reached", Sort.BEYOND, inserted(CHANGE, 5, "RightSizing"), "procedures[1].stages[5]"),
+    ("when-on-effect", Sort.BEYOND, altered(NEW, 2, when="Complex"), "procedures[0].stages[2].when"),
+    (
+        "never-complex",
+        Sort.MISSING,
+        inserted(NEW, 1, "ExpertReview", when="Complex"),
+        "procedures[0].stages[1].when",
+    ),
+    (
+        "complex-unused",
+        Sort.CONTRADICTORY,
+        {"admission": {"complex": {"vcpu": 8, "article": "16"}}},
+        "admission.complex",
+    ),
+    (
+        "complex-empty",
+        Sort.MISSING,
+        {"admission": {"complex": {"article": "16"}}} | inserted(NEW, 1, "ExpertReview", when="Complex"),
+        "admission.complex",
+    ),
+    ("two-clocks", Sort.CONTRADICTORY, altered(CHANGE, 2, clock=TEN), "procedures[1].stages[2].clock"),
+    ("trial-clock", Sort.CONTRADICTORY, altered(NEW, 6, clock=TEN), "procedures[0].stages[6].clock"),
+    (
+        "procedure-never-used",
+        Sort.CONTRADICTORY,
+        {
+            "temporary": None,
+            "change": {
+                "allAreMajor": True,
+                "allArticle": "19",
+                "majorAbovePercent": None,
+                "majorArticle": None,
+            },
+        },
+        "procedures[1]",
+    ),
+    ("procedure-refused", Sort.MISSING, {"emergency": None}, "procedures[2]"),
+    (
+        "procedure-refused",
+        Sort.MISSING,
+        {"temporary": None} | procedures({"application": "Temporary", "stages": [REVIEW]}),
+        "procedures[4]",
+    ),
+    ("article-missing", Sort.MISSING, {"change": {"majorArticle": None}}, "change.majorAbovePercent"),
+    ("article-missing", Sort.MISSING, {"change": {"newItemsAreMajor": True}}, "change.newItemsAreMajor"),
+    (
+        "article-missing",
+        Sort.MISSING,
+        {"delivery": {"reports": ["SecurityTest"]}} | inserted(NEW, 7, "Reports"),
+        "delivery.reports",
+    ),
+    ("article-idle", Sort.CONTRADICTORY, {"change": {"allArticle": "19"}}, "change.allArticle"),
+    ("article-idle", Sort.CONTRADICTORY, {"delivery": {"reportsArticle": "18"}}, "delivery.reportsArticle"),
+    ("stage-for-article", Sort.MISSING, {"delivery": {"agreementArticle": "18"}}, "procedures[0].stages"),
+    ("stage-for-article", Sort.MISSING, {"delivery": {"rightSizingArticle": "18"}}, "procedures[0].stages"),
+    ("stage-for-article", Sort.MISSING, without(NEW, "Trial"), "procedures[0].stages"),
+    ("stage-for-article", Sort.MISSING, {"trial": {"reportRequired": True}}, "procedures[0].stages"),
+    ("stage-for-article", Sort.MISSING, {"trial": {"probeRequired": True}}, "procedures[0].stages"),
+    ("article-for-stage", Sort.MISSING, inserted(NEW, 7, "Agreement"), "procedures[0].stages[7]"),
+    ("article-for-stage", Sort.MISSING, {"trial": None}, "procedures[0].stages[6]"),
+    ("reports-idle", Sort.CONTRADICTORY, inserted(NEW, 7, "Reports"), "procedures[0].stages[7]"),
+    ("billing-never", Sort.CONTRADICTORY, {"billing": {"startsOn": "AgreementSigned"}}, "billing.startsOn"),
+    (
+        "billing-never",
+        Sort.CONTRADICTORY,
+        {"billing": {"startsOn": "TrialEnded"}, "trial": None} | without(NEW, "Trial"),
+        "billing.startsOn",
+    ),
+    (
+        "share-idle",
+        Sort.CONTRADICTORY,
+        {"change": {"allAreMajor": True, "allArticle": "19"}},
+        "change.majorAbovePercent",
+    ),
+    (
+        "materials-twice",
+        Sort.CONTRADICTORY,
+        {"admission": {"materials": [{"application": "New", "required": [], "article": "16"}] * 2}},
+        "admission.materials[1]",
+    ),
+    (
+        "materials-first",
+        Sort.CONTRADICTORY,
+        {
+            "admission": {
+                "materials": [{"application": "Emergency", "required": ["ResourceTable"], "article": "16"}]
+            },
+            "emergency": {"papersWithin": TEN},
+        },
+        "admission.materials[0].required",
+    ),
+    ("level-beyond", Sort.BEYOND, {"admission": {"maxProtectionLevel": 4}}, "admission.maxProtectionLevel"),
+    ("no-time", Sort.CONTRADICTORY, {"trial": {"duration": "P0D"}}, "trial.duration"),
+    (
+        "no-time",
+        Sort.CONTRADICTORY,
+        {"migration": {"keepOldEnvironment": "P0M"}},
+        "migration.keepOldEnvironment",
+    ),
+    ("no-time", Sort.CONTRADICTORY, {"temporary": {"maxDuration": "P0D"}}, "temporary.maxDuration"),
+    (
+        "sample-idle",
+        Sort.CONTRADICTORY,
+        {"deregistration": {"wipe": {"samplePercent": 3}}},
+        "deregistration.wipe.samplePercent",
+    ),
+    (
+        "reason-twice",
+        Sort.CONTRADICTORY,
+        {"deregistration": {"reasons": ["NoLongerNeeded"] * 2}},
+        "deregistration.reasons[1]",
+    ),
+    (
+        "day-both",
+        Sort.CONTRADICTORY,
+        {"calendar": {"holidays": ["2027-01-04"], "workdays": ["2027-01-03", "2027-01-04"]}},
+        "calendar.workdays[1]",
+    ),
+    ("no-calendar", Sort.BEYOND, {"calendar": {"country": "QQ"}}, "calendar.country"),
+    ("no-zone", Sort.BEYOND, {"timeZone": "Asia/Linhai"}, "timeZone"),
+    ("not-carried-out", Sort.NOTE, {"trial": {"unused": "ReclaimAndSuspend"}}, "trial.unused"),
+    ("not-carried-out", Sort.NOTE, {"emergency": {"maxDuration": "P6M"}}, "emergency.maxDuration"),
+    ("not-carried-out", Sort.NOTE, {"emergency": {"extensionLead": TEN}}, "emergency.extensionLead"),
+    ("not-carried-out", Sort.NOTE, {"providerExit": {"transition": "P6M", "article": "20"}}, "providerExit"),
+]
+
+
+@pytest.mark.parametrize(("key", "sort", "patch", "where"), MEANING)
+def test_what_the_engine_makes_of_it(key: str, sort: Sort, patch: Obj, where: str) -> None:
+    found = check(CloudPolicySpec.model_validate(merged(TEMPLATE, patch)))
+    told = [one for one in found if one.message.key == f"policy.{key}"]
+    assert [(one.sort, one.where) for one in told] == [(sort, f"spec.{where}")]
+    text = told[0].message.render("zh")
+    assert not re.search(r"[{}]", text)
+
+
+def test_every_text_is_told_by_a_test() -> None:
+    told = {f"policy.{key}" for key, *_ in [*MEANING, *FORM]}
+    told |= {"policy.duplicate-key", "policy.quote", "policy.not-judged"}
+    assert {key for key in TEXTS if key.removesuffix("-near") not in told} == set()
+
+
+def test_a_change_procedure_that_a_temporary_expansion_takes_is_used() -> None:
+    patch = {"change": {"allAreMajor": True, "allArticle": "19"}}
+    found = check(CloudPolicySpec.model_validate(merged(TEMPLATE, patch)))
+    assert [one.message.key for one in found] == ["policy.share-idle"]
+
+
+def test_a_path_is_written_as_a_server_writes_it() -> None:
+    assert shown(("spec", "procedures", 0, "stages", 2)) == "spec.procedures[0].stages[2]"
+    assert shown(()) == "<root>"
+
+
+# -- whatever is done to a policy, it is answered ------------------------------------------------
+def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(found for name, member in inner for found in paths(member, (*path, name)))]
+
+
+PATHS = [path for path in paths(manifest(TEMPLATE)) if path and path[0] == "spec"]
+VALUES = st.sampled_from([None, 0, 7, "", "x", "P1M", True, [], {}, ["x"], {"stage": "Wipe"}])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(PATHS), VALUES), min_size=1, max_size=3))
+def test_a_mutilated_policy_is_answered_with_findings(edits: list[tuple[tuple[Any, ...], Any]]) -> None:
+    broken = manifest(copy.deepcopy(TEMPLATE))
+    for path, value in edits:
+        target: Any = broken
+        for step in path[:-1]:
+            target = target[step] if _holds(target, step) else None
+        if _holds(target, path[-1]):
+            target[path[-1]] = value
+    for located in checked(broken).findings:
+        assert located.place.line >= 1
+        assert located.finding.message.render()
+
+
+def _holds(target: Any, step: Any) -> bool:
+    if isinstance(target, list):
+        return isinstance(step, int) and step < len(target)
+    return isinstance(target, dict) and step in target

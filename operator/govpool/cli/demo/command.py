@@ -16,7 +16,7 @@ from rich.console import Console
 
 from govpool.cli.errors import CliError, Exit
 from govpool.cli.options import Lang, LanguageOption, language_of
-from govpool.cli.run import run
+from govpool.cli.run import fail, run
 
 if TYPE_CHECKING:
     from govpool.cli.demo.screen import Screen
@@ -52,11 +52,10 @@ def demo(
 
     screen = Screen(Console(highlight=False), language_of(language))
     try:
-        chosen = _grounded(screen, pool, yes=yes)
         _check_keep(keep)
+        chosen = _grounded(screen, pool, yes=yes)
     except CliError as error:
-        screen.console.print(str(error))
-        raise typer.Exit(error.code) from None
+        fail(error)
     run(_demo(screen, chosen, keep, language))
 
 

@@ -161,9 +161,9 @@ async def prove_locked_out(target: Target, *, timeout: float = 20.0) -> LockoutP
         _owned(folder / "known_hosts", line, 0o600)
         _owned(folder / "key", target.private_key.rstrip("\n") + "\n", 0o600)
         _owned(folder / "ask", f"#!/bin/sh\necho {secrets.token_hex(16)}\n", 0o700)
-        attempts = (
-            await _attempt("publickey", target, folder, ("-i", str(folder / "key")), timeout),
-            await _attempt("password", target, folder, (), timeout),
+        attempts = await asyncio.gather(
+            _attempt("publickey", target, folder, ("-i", str(folder / "key")), timeout),
+            _attempt("password", target, folder, (), timeout),
         )
     return LockoutProof(target.name, target.host, target.user, fingerprint(target.host_public_key), attempts)
 

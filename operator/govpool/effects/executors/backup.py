@@ -11,9 +11,9 @@ from pydantic import JsonValue
 from govpool.api.workorder import DiskResult
 from govpool.effects import secrets
 from govpool.effects.executors.base import OrderContext, OrderResult
-from govpool.effects.executors.disks import Leaving, hosts, leaving, on_sanitiser
+from govpool.effects.executors.disks import Leaving, leaving, on_sanitiser
 from govpool.effects.executors.evidence import keep_json
-from govpool.effects.executors.runs import broken, first_failure, play, sanitiser
+from govpool.effects.executors.runs import broken, first_failure, play, sanitisers
 from govpool.effects.playbooks import PlaybookResult, PlaybookRun
 from govpool.rules.certificate_evidence import EvidenceError, backup_proof
 from govpool_providers.base import SanitiserDevice
@@ -38,28 +38,28 @@ async def run(context: OrderContext) -> OrderResult:
     if not disks:
         return OrderResult(False, "the pool lists no disk of these servers: find out who removed them")
     async with on_sanitiser(context, disks) as devices:
-        place = hosts(devices)
         result = await play(
             context,
             PlaybookRun(
                 PLAYBOOK,
                 context.order.spec.run_key,
-                tuple(sanitiser(host) for host in place),
+                sanitisers(devices),
                 _variables(context, repository.location, devices),
                 {"backup_password": password["password"]},
                 timeout=TIMEOUT,
             ),
         )
-    if (answer := broken(result, sorted(place))) is not None:
+    if (answer := broken(result)) is not None:
         return answer
-    return conclude(context, disks, _receipts(result), first_failure(result, next(iter(place))))
+    failures = {key: first_failure(result, key) for key in devices}
+    return conclude(context, disks, _receipts(result), failures)
 
 
 def _variables(
     context: OrderContext, repository: str, devices: dict[str, SanitiserDevice]
 ) -> dict[str, JsonValue]:
     return {
-        "backup_disks": [{"key": key, "device": device.device} for key, device in devices.items()],
+        "backup_disks_of": {key: [{"key": key, "device": d.device}] for key, d in devices.items()},
         "backup_run_key": context.order.spec.run_key,
         "backup_request_uid": context.request.metadata.uid,
         "backup_repository": repository,
@@ -81,7 +81,7 @@ def conclude(
     context: OrderContext,
     disks: tuple[Leaving, ...],
     receipts: Mapping[str, Mapping[str, JsonValue]],
-    failure: str,
+    failures: Mapping[str, str],
 ) -> OrderResult:
     """The order's result: done only when every disk has a receipt."""
     results: list[DiskResult] = []
@@ -89,6 +89,7 @@ def conclude(
         key = item.disk.key
         receipt = receipts.get(key)
         if receipt is None:
+            failure = failures.get(key, "nothing is known of it")
             results.append(DiskResult(server=item.server, disk=key, ok=False, message=failure[:4000]))
             continue
         try:

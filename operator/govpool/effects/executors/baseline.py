@@ -38,7 +38,7 @@ async def run(context: OrderContext) -> OrderResult:
             timeout=TIMEOUT,
         ),
     )
-    if (answer := broken(result, list(found))) is not None:
+    if (answer := broken(result)) is not None:
         return answer
     tolerance = Tolerance(rule.min_score, frozenset(rule.waivable))
     controls = playbook.definitions()

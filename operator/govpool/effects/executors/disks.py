@@ -53,8 +53,3 @@ async def on_sanitiser(
     finally:
         for key in [item.disk.key for item in disks]:
             await context.provider.insist(lambda key=key: provider.detach_from_sanitiser(key))  # type: ignore[misc]
-
-
-def hosts(devices: dict[str, SanitiserDevice]) -> set[str]:
-    """The sanitisers that the disks are attached to."""
-    return {device.host for device in devices.values()}

@@ -78,7 +78,7 @@ async def run_backup(context: OrderContext) -> OrderResult:
     taken = (context.order.status.started if context.order.status else None) or context.clock.now()
     async with on_sanitiser(context, disks):
         receipts = {item.disk.key: _receipt(item.disk, taken - context.clock.ahead) for item in disks}
-    return backup.conclude(context, disks, receipts, "")
+    return backup.conclude(context, disks, receipts, {})
 
 
 def _receipt(disk: Disk, taken: datetime) -> dict[str, JsonValue]:
@@ -109,7 +109,7 @@ async def run_wipe(context: OrderContext) -> OrderResult:
             await context.provider.insist(lambda key=key: provider.mark_wiped(key))  # type: ignore[misc]
     finished = context.clock.now() - context.clock.ahead
     reports = {item.disk.key: _wipe_report(context, item.disk, started, finished) for item in disks}
-    return wipe.conclude(context, disks, reports, copies, "")
+    return wipe.conclude(context, disks, reports, copies, {})
 
 
 def _wipe_report(

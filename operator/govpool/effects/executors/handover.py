@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import cast
 
@@ -39,7 +40,7 @@ async def _make_accounts(context: OrderContext, found: dict[str, Target]) -> dic
     if not found:
         return {}
     result = await play(context, await _run(context, found, "accounts"))
-    if (answer := broken(result, list(found))) is not None:
+    if (answer := broken(result)) is not None:
         return answer
     made: dict[str, str] = {}
     for name in found:
@@ -52,12 +53,12 @@ async def _make_accounts(context: OrderContext, found: dict[str, Target]) -> dic
 
 async def _leave(context: OrderContext, found: dict[str, Target], recorded: dict[str, str]) -> OrderResult:
     """Steps 2 and 3: leave where the door is still open, then prove that it is shut."""
-    attempts = {name: await playbook.prove_locked_out(target) for name, target in found.items()}
+    attempts = await _try_the_doors(found)
     inside = {n: t for n, t in found.items() if attempts[n].login is playbook.Login.OPEN}
     if inside:
         # Leaving breaks the connection: what it says matters less than the door, which is tried next.
         await play(context, await _run(context, inside, "leave"))
-        attempts |= {name: await playbook.prove_locked_out(found[name]) for name in inside}
+        attempts |= await _try_the_doors(inside)
     results: list[ServerResult] = []
     for name, proof in attempts.items():
         if proof.login is playbook.Login.UNKNOWN:
@@ -88,6 +89,12 @@ async def _leave(context: OrderContext, found: dict[str, Target], recorded: dict
         evidence=(evidence,),
         afterwards=() if failed else (forget_keys,),
     )
+
+
+async def _try_the_doors(found: dict[str, Target]) -> dict[str, playbook.LockoutProof]:
+    """Try to get into every machine at once: sshd makes whoever it refuses wait."""
+    proofs = await asyncio.gather(*(playbook.prove_locked_out(target) for target in found.values()))
+    return dict(zip(found, proofs, strict=True))
 
 
 async def _run(context: OrderContext, found: dict[str, Target], phase: str) -> PlaybookRun:

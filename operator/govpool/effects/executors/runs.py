@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import JsonValue
 
 from govpool.api.cloudserver import CloudServer
@@ -9,6 +11,7 @@ from govpool.api.workorder import ServerResult
 from govpool.effects import access
 from govpool.effects.executors.base import OrderContext, OrderResult
 from govpool.effects.playbooks import PlaybookResult, PlaybookRun, Target, TaskResult, run_playbook
+from govpool_providers.base import SanitiserDevice
 from govpool_providers.errors import ErrorCode, ProviderError
 
 LOCALHOST = "localhost"
@@ -30,18 +33,20 @@ def first_address(server: CloudServer) -> str | None:
     return server.status.addresses[0] if server.status and server.status.addresses else None
 
 
-def sanitiser(host: str) -> Target:
-    """The trusted sanitiser (净化机) for a playbook: this machine, when the pool attaches disks to it.
+def sanitisers(devices: Mapping[str, SanitiserDevice]) -> tuple[Target, ...]:
+    """The trusted sanitiser (净化机) for a playbook, once for each disk, under the disk's key: so Ansible
+    works on several disks at once, and tells of each by its name.
 
     Raises:
-        ProviderError: Invalid for any other: this version knows no key to it.
+        ProviderError: Invalid for another sanitiser than this machine: this version knows no key to it.
     """
-    if host != LOCALHOST:
-        raise ProviderError(
-            ErrorCode.INVALID,
-            f"the pool attaches disks to {host}, but only the operator's own machine is trusted",
-        )
-    return Target(host, host, "root", "", "", connection="local")
+    for device in devices.values():
+        if device.host != LOCALHOST:
+            raise ProviderError(
+                ErrorCode.INVALID,
+                f"the pool attaches disks to {device.host}, but only the operator's own machine is trusted",
+            )
+    return tuple(Target(key, LOCALHOST, "root", "", "", connection="local") for key in devices)
 
 
 async def play(context: OrderContext, run: PlaybookRun) -> PlaybookResult:
@@ -53,7 +58,7 @@ async def play(context: OrderContext, run: PlaybookRun) -> PlaybookResult:
     return await run_playbook(run, state_dir=context.state_dir / "runs", on_task=told)
 
 
-def broken(result: PlaybookResult, names: list[str]) -> OrderResult | None:
+def broken(result: PlaybookResult) -> OrderResult | None:
     """What to answer when the run itself did not come to an end: the same order is run again."""
     if result.status in ("timeout", "lost"):
         return OrderResult(False, f"the run was {result.status}: {result.message}", again=True)

@@ -13,9 +13,9 @@ from govpool.api.wipecertificate import CopyKind, CopyOutcome, MediumCopy, Sanit
 from govpool.api.workorder import DiskResult, Evidence
 from govpool.effects import secrets
 from govpool.effects.executors.base import OrderContext, OrderResult
-from govpool.effects.executors.disks import Leaving, hosts, leaving, on_sanitiser
+from govpool.effects.executors.disks import Leaving, leaving, on_sanitiser
 from govpool.effects.executors.evidence import keep_json
-from govpool.effects.executors.runs import broken, first_failure, play, sanitiser
+from govpool.effects.executors.runs import broken, first_failure, play, sanitisers
 from govpool.effects.playbooks import PlaybookResult, PlaybookRun
 from govpool.rules.certificate_evidence import EvidenceError, sanitisation
 from govpool_providers.base import DiskCopy, SanitiserDevice
@@ -34,22 +34,22 @@ async def run(context: OrderContext) -> OrderResult:
     copies = {item.disk.key: await remove_copies(context, item.disk.key) for item in disks}
     keys = await _keys(context, disks)
     async with on_sanitiser(context, disks) as devices:
-        place = hosts(devices)
         order = [item.disk.key for item in disks]
         result = await play(
             context,
             PlaybookRun(
                 PLAYBOOK,
                 context.order.spec.run_key,
-                tuple(sanitiser(host) for host in place),
+                sanitisers(devices),
                 _variables(context, devices, order, keys),
                 {KEY_VARIABLE.format(index=index): keys[key] for index, key in enumerate(order)},
                 timeout=TIMEOUT,
             ),
         )
-    if (answer := broken(result, sorted(place))) is not None:
+    if (answer := broken(result)) is not None:
         return answer
-    return conclude(context, disks, _reports(result), copies, first_failure(result, next(iter(place))))
+    failures = {key: first_failure(result, key) for key in devices}
+    return conclude(context, disks, _reports(result), copies, failures)
 
 
 async def _keys(context: OrderContext, disks: tuple[Leaving, ...]) -> dict[str, str]:
@@ -67,19 +67,21 @@ def _variables(
 ) -> dict[str, JsonValue]:
     rule = context.policy.spec.deregistration.wipe
     sampled = rule.verification is VerificationChoice.SAMPLED
-    wanted: list[JsonValue] = [
-        {
-            "key": key,
-            "device": devices[key].device,
-            "size_bytes": devices[key].size_bytes,
-            "key_variable": KEY_VARIABLE.format(index=index),
-            "verification": rule.verification.value,
-            **({"share": (rule.sample_percent or 100.0) / 100, "seed": keys["seed"]} if sampled else {}),
-        }
+    wanted: dict[str, JsonValue] = {
+        key: [
+            {
+                "key": key,
+                "device": devices[key].device,
+                "size_bytes": devices[key].size_bytes,
+                "key_variable": KEY_VARIABLE.format(index=index),
+                "verification": rule.verification.value,
+                **({"share": (rule.sample_percent or 100.0) / 100, "seed": keys["seed"]} if sampled else {}),
+            }
+        ]
         for index, key in enumerate(order)
-    ]
+    }
     return {
-        "wipe_disks": wanted,
+        "wipe_disks_of": wanted,
         "wipe_run_key": context.order.spec.run_key,
         "wipe_state_dir": str(context.state_dir / "wipe"),
         "ansible_python_interpreter": sys.executable,
@@ -122,7 +124,7 @@ def conclude(
     disks: tuple[Leaving, ...],
     reports: Mapping[str, Mapping[str, JsonValue]],
     copies: Mapping[str, tuple[MediumCopy, ...]],
-    failure: str,
+    failures: Mapping[str, str],
 ) -> OrderResult:
     """The order's result: done only when every disk was verified and no copy is left."""
     results: list[DiskResult] = []
@@ -130,6 +132,7 @@ def conclude(
     for item in disks:
         key, report = item.disk.key, reports.get(item.disk.key)
         if report is None:
+            failure = failures.get(key, "nothing is known of it")
             results.append(DiskResult(server=item.server, disk=key, ok=False, message=failure[:4000]))
             continue
         evidence.append(keep_json(context.evidence_dir, f"wipe-{key}.json", dict(report)))

@@ -94,12 +94,19 @@ class Backup:
         except BackupFailed as unopened:
             try:
                 self._restic.run("init", reason="Repository")
+                config = self._restic.run("cat", "config", reason="Repository")
             except BackupFailed as unmade:
-                raise BackupFailed(
-                    "Repository", f"can't be opened ({unopened.message}) nor made ({unmade.message})"
-                ) from unmade
-            config = self._restic.run("cat", "config", reason="Repository")
+                config = self._made_by_another(unopened, unmade)
         return str(json.loads(config)["id"])
+
+    def _made_by_another(self, unopened: BackupFailed, unmade: BackupFailed) -> bytes:
+        """The backup of another disk made the repository while this one was about to."""
+        try:
+            return self._restic.run("cat", "config", reason="Repository")
+        except BackupFailed as still:
+            raise BackupFailed(
+                "Repository", f"can't be opened ({unopened.message}) nor made ({unmade.message})"
+            ) from still
 
     def _backup_arguments(self, kind: str) -> tuple[str, ...]:
         return ("backup", "--json", "--host", "govpool", "--tag", f"{self._tags},kind={kind}")

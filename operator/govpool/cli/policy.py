@@ -24,7 +24,7 @@ def check(
     Each finding stands with file, line and column. Exit code 0 when nothing needs mending, 1 when
     something does. A note says what is kept as a record only.
     """
-    from govpool.effects.policy_file import NotYamlError, check_text
+    from govpool.cli.policy_file import NotYamlError, check_text
 
     mistakes = 0
     for file in files:

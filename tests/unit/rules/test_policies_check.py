@@ -1,7 +1,6 @@
 """``govpool policy check``: every sort of finding, each where it is, and none where nothing is wrong."""
 
 import copy
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +9,18 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rules_support import ROOT, Obj, document, merged
+from test_policies_meaning import OF_THE_FILE
 from typer.testing import CliRunner
 
-from govpool.api.cloudpolicy import CloudPolicySpec
 from govpool.cli.main import app
-from govpool.effects.policy_file import CheckedPolicy, check_text
-from govpool.effects.yaml_places import NotYamlError, Place, documents
-from govpool.messages.policy import TEXTS
-from govpool.rules.policy_check import check
-from govpool.rules.policy_finding import Sort, shown
+from govpool.cli.policy_file import CheckedPolicy, check_text
+from govpool.cli.yaml_places import NotYamlError, Place, documents
+from govpool.rules.policy_finding import Sort
 
 DATA = Path(__file__).parent / "data"
 SHIPPED = sorted((ROOT / "policies").glob("*.yaml"))
 TEMPLATE = document("policies/template.yaml", "CloudPolicy")["spec"]
-NEW, CHANGE, EMERGENCY, DEREGISTRATION = range(4)
-ANYBODY = {"role": "reviewer", "article": "1"}
+NEW = 0
 
 
 def kept(file: Path) -> set[str]:
@@ -209,200 +205,9 @@ def test_the_head_of_a_manifest_is_looked_at() -> None:
     assert {found.finding.where for found in policy.findings} >= {"apiVersion", "metadata"}
 
 
-# -- what the engine makes of it -----------------------------------------------------------------
-def staged(index: int, change: Any) -> Obj:
-    """A patch: the stages of one of the template's procedures, changed."""
-    procedures = copy.deepcopy(TEMPLATE["procedures"])
-    procedures[index]["stages"] = change(procedures[index]["stages"])
-    return {"procedures": procedures}
-
-
-def without(index: int, *names: str) -> Obj:
-    return staged(index, lambda stages: [stage for stage in stages if stage["stage"] not in names])
-
-
-def inserted(index: int, at: int, stage: str, **more: Any) -> Obj:
-    row = {"stage": stage} | ANYBODY | more
-    return staged(index, lambda stages: [*stages[:at], row, *stages[at:]])
-
-
-def altered(index: int, at: int, **more: Any) -> Obj:
-    return staged(index, lambda stages: [*stages[:at], stages[at] | more, *stages[at + 1 :]])
-
-
-def swapped(index: int, at: int) -> Obj:
-    return staged(index, lambda s: [*s[:at], s[at + 1], s[at], *s[at + 2 :]])
-
-
-def procedures(*more: Obj) -> Obj:
-    return {"procedures": [*TEMPLATE["procedures"], *more]}
-
-
-TEN = {"workingDays": 10}
-REVIEW = {"stage": "Review"} | ANYBODY
-MEANING: list[tuple[str, Sort, Obj, str]] = [
-    ("stage-twice", Sort.CONTRADICTORY, inserted(NEW, 2, "Review"), "procedures[0].stages[2]"),
-    ("nobody-decides", Sort.MISSING, without(CHANGE, "Review"), "procedures[1].stages"),
-    ("own-judge", Sort.CONTRADICTORY, altered(NEW, 1, role="unit"), "procedures[0].stages[1].role"),
-    ("stages-missing", Sort.MISSING, without(NEW, "Baseline"), "procedures[0].stages"),
-    ("stages-missing", Sort.MISSING, without(NEW, "Quota"), "procedures[0].stages"),
-    ("stages-missing", Sort.MISSING, without(DEREGISTRATION, "Wipe"), "procedures[3].stages"),
-    ("stage-order", Sort.CONTRADICTORY, swapped(NEW, 4), "procedures[0].stages[5]"),
-    ("stage-order", Sort.CONTRADICTORY, swapped(NEW, 1), "procedures[0].stages[2]"),
-    ("stage-order", Sort.CONTRADICTORY, swapped(DEREGISTRATION, 1), "procedures[3].stages[2]"),
-    ("stage-misplaced", Sort.CONTRADICTORY, inserted(NEW, 8, "Wipe"), "procedures[0].stages[8]"),
-    ("stage-misplaced", Sort.CONTRADICTORY, inserted(DEREGISTRATION, 1, "Trial"), "procedures[3].stages[1]"),
-    ("stage-not-reached", Sort.BEYOND, inserted(CHANGE, 5, "RightSizing"), "procedures[1].stages[5]"),
-    ("when-on-effect", Sort.BEYOND, altered(NEW, 2, when="Complex"), "procedures[0].stages[2].when"),
-    (
-        "never-complex",
-        Sort.MISSING,
-        inserted(NEW, 1, "ExpertReview", when="Complex"),
-        "procedures[0].stages[1].when",
-    ),
-    (
-        "complex-unused",
-        Sort.CONTRADICTORY,
-        {"admission": {"complex": {"vcpu": 8, "article": "16"}}},
-        "admission.complex",
-    ),
-    (
-        "complex-empty",
-        Sort.MISSING,
-        {"admission": {"complex": {"article": "16"}}} | inserted(NEW, 1, "ExpertReview", when="Complex"),
-        "admission.complex",
-    ),
-    ("two-clocks", Sort.CONTRADICTORY, altered(CHANGE, 2, clock=TEN), "procedures[1].stages[2].clock"),
-    ("trial-clock", Sort.CONTRADICTORY, altered(NEW, 6, clock=TEN), "procedures[0].stages[6].clock"),
-    (
-        "procedure-never-used",
-        Sort.CONTRADICTORY,
-        {
-            "temporary": None,
-            "change": {
-                "allAreMajor": True,
-                "allArticle": "19",
-                "majorAbovePercent": None,
-                "majorArticle": None,
-            },
-        },
-        "procedures[1]",
-    ),
-    ("procedure-refused", Sort.MISSING, {"emergency": None}, "procedures[2]"),
-    (
-        "procedure-refused",
-        Sort.MISSING,
-        {"temporary": None} | procedures({"application": "Temporary", "stages": [REVIEW]}),
-        "procedures[4]",
-    ),
-    ("article-missing", Sort.MISSING, {"change": {"majorArticle": None}}, "change.majorAbovePercent"),
-    ("article-missing", Sort.MISSING, {"change": {"newItemsAreMajor": True}}, "change.newItemsAreMajor"),
-    (
-        "article-missing",
-        Sort.MISSING,
-        {"delivery": {"reports": ["SecurityTest"]}} | inserted(NEW, 7, "Reports"),
-        "delivery.reports",
-    ),
-    ("article-idle", Sort.CONTRADICTORY, {"change": {"allArticle": "19"}}, "change.allArticle"),
-    ("article-idle", Sort.CONTRADICTORY, {"delivery": {"reportsArticle": "18"}}, "delivery.reportsArticle"),
-    ("stage-for-article", Sort.MISSING, {"delivery": {"agreementArticle": "18"}}, "procedures[0].stages"),
-    ("stage-for-article", Sort.MISSING, {"delivery": {"rightSizingArticle": "18"}}, "procedures[0].stages"),
-    ("stage-for-article", Sort.MISSING, without(NEW, "Trial"), "procedures[0].stages"),
-    ("stage-for-article", Sort.MISSING, {"trial": {"reportRequired": True}}, "procedures[0].stages"),
-    ("stage-for-article", Sort.MISSING, {"trial": {"probeRequired": True}}, "procedures[0].stages"),
-    ("article-for-stage", Sort.MISSING, inserted(NEW, 7, "Agreement"), "procedures[0].stages[7]"),
-    ("article-for-stage", Sort.MISSING, {"trial": None}, "procedures[0].stages[6]"),
-    ("reports-idle", Sort.CONTRADICTORY, inserted(NEW, 7, "Reports"), "procedures[0].stages[7]"),
-    ("billing-never", Sort.CONTRADICTORY, {"billing": {"startsOn": "AgreementSigned"}}, "billing.startsOn"),
-    (
-        "billing-never",
-        Sort.CONTRADICTORY,
-        {"billing": {"startsOn": "TrialEnded"}, "trial": None} | without(NEW, "Trial"),
-        "billing.startsOn",
-    ),
-    (
-        "share-idle",
-        Sort.CONTRADICTORY,
-        {"change": {"allAreMajor": True, "allArticle": "19"}},
-        "change.majorAbovePercent",
-    ),
-    (
-        "materials-twice",
-        Sort.CONTRADICTORY,
-        {"admission": {"materials": [{"application": "New", "required": [], "article": "16"}] * 2}},
-        "admission.materials[1]",
-    ),
-    (
-        "materials-first",
-        Sort.CONTRADICTORY,
-        {
-            "admission": {
-                "materials": [{"application": "Emergency", "required": ["ResourceTable"], "article": "16"}]
-            },
-            "emergency": {"papersWithin": TEN},
-        },
-        "admission.materials[0].required",
-    ),
-    ("level-beyond", Sort.BEYOND, {"admission": {"maxProtectionLevel": 4}}, "admission.maxProtectionLevel"),
-    ("no-time", Sort.CONTRADICTORY, {"trial": {"duration": "P0D"}}, "trial.duration"),
-    (
-        "no-time",
-        Sort.CONTRADICTORY,
-        {"migration": {"keepOldEnvironment": "P0M"}},
-        "migration.keepOldEnvironment",
-    ),
-    ("no-time", Sort.CONTRADICTORY, {"temporary": {"maxDuration": "P0D"}}, "temporary.maxDuration"),
-    (
-        "sample-idle",
-        Sort.CONTRADICTORY,
-        {"deregistration": {"wipe": {"samplePercent": 3}}},
-        "deregistration.wipe.samplePercent",
-    ),
-    (
-        "reason-twice",
-        Sort.CONTRADICTORY,
-        {"deregistration": {"reasons": ["NoLongerNeeded"] * 2}},
-        "deregistration.reasons[1]",
-    ),
-    (
-        "day-both",
-        Sort.CONTRADICTORY,
-        {"calendar": {"holidays": ["2027-01-04"], "workdays": ["2027-01-03", "2027-01-04"]}},
-        "calendar.workdays[1]",
-    ),
-    ("no-calendar", Sort.BEYOND, {"calendar": {"country": "QQ"}}, "calendar.country"),
-    ("no-zone", Sort.BEYOND, {"timeZone": "Asia/Linhai"}, "timeZone"),
-    ("not-carried-out", Sort.NOTE, {"trial": {"unused": "ReclaimAndSuspend"}}, "trial.unused"),
-    ("not-carried-out", Sort.NOTE, {"emergency": {"maxDuration": "P6M"}}, "emergency.maxDuration"),
-    ("not-carried-out", Sort.NOTE, {"emergency": {"extensionLead": TEN}}, "emergency.extensionLead"),
-    ("not-carried-out", Sort.NOTE, {"providerExit": {"transition": "P6M", "article": "20"}}, "providerExit"),
-]
-
-
-@pytest.mark.parametrize(("key", "sort", "patch", "where"), MEANING)
-def test_what_the_engine_makes_of_it(key: str, sort: Sort, patch: Obj, where: str) -> None:
-    found = check(CloudPolicySpec.model_validate(merged(TEMPLATE, patch)))
-    told = [one for one in found if one.message.key == f"policy.{key}"]
-    assert [(one.sort, one.where) for one in told] == [(sort, f"spec.{where}")]
-    text = told[0].message.render("zh")
-    assert not re.search(r"[{}]", text)
-
-
-def test_every_text_is_told_by_a_test() -> None:
-    told = {f"policy.{key}" for key, *_ in [*MEANING, *FORM]}
-    told |= {"policy.duplicate-key", "policy.quote", "policy.not-judged"}
-    assert {key for key in TEXTS if key.removesuffix("-near") not in told} == set()
-
-
-def test_a_change_procedure_that_a_temporary_expansion_takes_is_used() -> None:
-    patch = {"change": {"allAreMajor": True, "allArticle": "19"}}
-    found = check(CloudPolicySpec.model_validate(merged(TEMPLATE, patch)))
-    assert [one.message.key for one in found] == ["policy.share-idle"]
-
-
-def test_a_path_is_written_as_a_server_writes_it() -> None:
-    assert shown(("spec", "procedures", 0, "stages", 2)) == "spec.procedures[0].stages[2]"
-    assert shown(()) == "<root>"
+def test_every_text_about_a_file_is_told_by_a_test() -> None:
+    told = {key for key, *_ in FORM} | {"duplicate-key", "quote", "not-judged"}
+    assert told == OF_THE_FILE
 
 
 # -- whatever is done to a policy, it is answered ------------------------------------------------

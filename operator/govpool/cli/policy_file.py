@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from govpool.api.base import API_VERSION
 from govpool.api.cloudpolicy import CloudPolicy
 from govpool.api.crd import custom_resource_definition
-from govpool.effects.yaml_places import Document, NotYamlError, Place, documents
+from govpool.cli.yaml_places import Document, NotYamlError, Place, documents
 from govpool.rules.policy_check import check
 from govpool.rules.policy_finding import Finding, Path, Sort, found
 from govpool.standalone.cel import RuleNode, rule_errors

@@ -15,7 +15,7 @@ from govpool.effects.clock import Clock
 from govpool.effects.kube import Kube, KubeError
 from govpool.effects.pools import Pool
 from govpool.effects.signing import CertificateRefusedError
-from govpool.effects.store import Store
+from govpool.effects.store import Key, Store
 from govpool.lifecycle.actions import (
     Action,
     AddDisks,
@@ -48,14 +48,33 @@ class ServerTarget:
     pool: Pool
 
 
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """How effects tell the operator what they learnt."""
+
+    wake: Callable[[Key], None]
+    """The key wants to be reconciled."""
+    took: Callable[[Resource], None]
+    """The API server has this version of the object."""
+    lost: Callable[[Resource], None]
+    """The API server does not have the object any more."""
+
+
 class Applier:
     """Carries out actions against the API server and the pools."""
 
-    def __init__(self, kube: Kube, store: Store, clock: Clock, took: Callable[[Resource], None]) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        store: Store,
+        clock: Clock,
+        feedback: Feedback,
+    ) -> None:
         self._kube = kube
         self._store = store
         self._clock = clock
-        self._took = took
+        self._took = feedback.took
+        self._lost = feedback.lost
 
     async def apply(self, actions: tuple[Action, ...], target: ServerTarget | None = None) -> None:
         """Carry out the actions in their order.
@@ -65,7 +84,36 @@ class Applier:
             ProviderError: the pool.
         """
         for action in actions:
-            await self._one(action, target)
+            try:
+                await self._one(action, target)
+            except KubeError as error:
+                if error.conflict or error.absent:
+                    await self._look_again(action)
+                raise
+
+    async def _look_again(self, action: Action) -> None:
+        """What is known of the object is old: ask, rather than wait for the stream to tell."""
+        known = self._subject(action)
+        if known is None or not known.metadata.uid:
+            return
+        try:
+            newest = await self._kube.get(type(known), known.metadata.name, known.metadata.namespace or None)
+        except KubeError as error:
+            if error.absent:
+                self._lost(known)
+            return
+        if newest.metadata.uid != known.metadata.uid:
+            self._lost(known)
+        self._took(newest)
+
+    def _subject(self, action: Action) -> Resource | None:
+        match action:
+            case WriteSpec() | WriteStatus() | HoldFinalizer() | LetGo() | Settle():
+                return action.resource
+            case WriteQuota(namespace):
+                return self._store.get(TenantQuota, "unit", namespace)
+            case _:
+                return None
 
     async def _one(self, action: Action, target: ServerTarget | None) -> None:
         match action:
@@ -84,24 +132,32 @@ class Applier:
                 self._took(await self._kube.set_finalizer(resource, present=True))
             case LetGo(resource, proof):
                 log.info("%s %s goes: %s", resource.kind, resource.metadata.name, proof)
-                await self._clean_up(resource)
-                await self._kube.set_finalizer(resource, present=False)
+                await self._let_go(resource)
             case Settle(resource):
                 await self._clean_up(resource)
                 self._store.drop(await self._kube.settle(resource))
-            case IssueCertificate(request, name, draft):
-                try:
-                    self._took(await certificates.issue(self._kube, request, name, draft))
-                except CertificateRefusedError as refusal:
-                    note = str(refusal)
-                    await events.post(
-                        self._kube, request, "CertificateRefused", note, warning=True, now=self._clock.now()
-                    )
-                    raise
+            case IssueCertificate():
+                await self._certify(action)
             case Announce(resource, reason, note, warning):
                 await events.post(self._kube, resource, reason, note, warning=warning, now=self._clock.now())
             case _:
                 await self._machine(action, target)
+
+    async def _let_go(self, resource: Resource) -> None:
+        await self._clean_up(resource)
+        left = await self._kube.set_finalizer(resource, present=False)
+        if left.metadata.finalizers:
+            self._took(left)
+        else:
+            self._store.drop(left)
+
+    async def _certify(self, action: IssueCertificate) -> None:
+        request, now = action.request, self._clock.now()
+        try:
+            self._took(await certificates.issue(self._kube, request, action.name, action.draft))
+        except CertificateRefusedError as refusal:
+            await events.post(self._kube, request, "CertificateRefused", str(refusal), warning=True, now=now)
+            raise
 
     async def _machine(self, action: Action, target: ServerTarget | None) -> None:
         if target is None:

@@ -202,12 +202,12 @@ class Kube:
         found = await self.get(type(resource), resource.metadata.name, resource.metadata.namespace)
         wanted, owner = (item.metadata.labels.get(REQUEST_LABEL, "") for item in (resource, found))
         if wanted != owner:
-            whose = f"made for the request with UID {owner}" if owner else "of somebody else"
+            whose = f"made for the request with UID {owner}" if owner else "made by somebody else"
             raise KubeError(
                 409,
                 "AlreadyExists",
-                f"{found.DEFINITION.kind} {found.metadata.namespace}/{found.metadata.name} is there and {whose},"
-                f" not for the one with UID {wanted}: delete it, or make the request under another name",
+                f"{found.DEFINITION.kind} {found.metadata.name} in {found.metadata.namespace} is there,"
+                f" {whose}, not for UID {wanted}: delete it, or make the request under another name",
             )
         return found
 

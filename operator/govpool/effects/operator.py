@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
 
 from govpool.api.approval import Approval
-from govpool.api.base import REQUEST_LABEL, SETTLED_LABEL, Resource
-from govpool.api.cloudpolicy import CloudPolicy, Stage
+from govpool.api.base import SETTLED_LABEL, Resource
+from govpool.api.cloudpolicy import CloudPolicy
 from govpool.api.cloudpool import CloudPool
-from govpool.api.cloudresourcerequest import CloudResourceRequest, StageState
+from govpool.api.cloudresourcerequest import CloudResourceRequest
 from govpool.api.cloudserver import CloudServer
 from govpool.api.servicecatalog import ServiceCatalog
-from govpool.api.tenantquota import Standing, TenantQuota
+from govpool.api.tenantquota import TenantQuota
 from govpool.api.wipecertificate import WipeCertificate
 from govpool.api.workorder import WorkOrder
 from govpool.effects import secrets
+from govpool.effects.apply import Feedback
 from govpool.effects.clock import Clock, clock_of
-from govpool.effects.kube import Kube, KubeError
+from govpool.effects.dependents import CHAIN, woken
+from govpool.effects.kube import Json, Kube, KubeError
+from govpool.effects.kube_errors import advice
 from govpool.effects.playbooks import sweep_stale
 from govpool.effects.pools import Pools
 from govpool.effects.queue import WorkQueue
-from govpool.effects.reconcile import CHAIN, Reconciler
+from govpool.effects.reconcile import Reconciler
+from govpool.effects.signing import CertificateRefusedError
 from govpool.effects.store import Key, Store
 from govpool.messages import Language
 from govpool_providers.errors import ProviderError
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 WATCHED: tuple[type[Resource], ...] = (
     CloudPolicy,
@@ -45,8 +53,14 @@ WATCHED: tuple[type[Resource], ...] = (
 SETTLING: tuple[type[Resource], ...] = (Approval, WorkOrder)
 """Kinds of which those that will never change again are left out of the watch."""
 NOT_SETTLED = f"{SETTLED_LABEL}!=true"
-SUPPLY = (CloudPolicy, ServiceCatalog, CloudPool)
 WORKERS = 32
+INSTALL = "install the kinds with `govpool crds apply`"
+FIRST_WAIT, LONGEST_WAIT = 0.5, 15.0
+"""Seconds between two tries to start."""
+SWEEP_EVERY = 600.0
+"""Seconds between two looks for objects whose deletion no event told."""
+SWEEP_AFTER = 2.0
+"""Seconds after the first object of a new list, by when the whole of it has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +74,41 @@ class Options:
 
 
 class Operator:
-    """One operator process: :meth:`start`, feed with :meth:`saw` and :meth:`lost`, then :meth:`stop`."""
+    """One operator process: :meth:`start`, feed with :meth:`saw` and :meth:`lost`, then :meth:`stop`.
 
-    def __init__(self, options: Options) -> None:
+    ``on_broken`` is called when a part that must always run has ended by a bug; :attr:`fault` is why. The
+    process should end then: half an operator that looks alive is worse than one that is restarted.
+    """
+
+    def __init__(self, options: Options, on_broken: Callable[[], None] = lambda: None) -> None:
         self._options = options
+        self._on_broken = on_broken
         self.store = Store()
+        self.fault: BaseException | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._relisted: set[type[Resource]] = set()
+        self._unsure = asyncio.Event()
         self.kube: Kube
         self.clock: Clock
         self.queue: WorkQueue
         self.reconciler: Reconciler
 
+    # -- start and stop ---------------------------------------------------------------------------
     async def start(self) -> None:
-        """Connect, learn what there is, and begin to work. Nothing is decided before all kinds were listed."""
+        """Connect, learn what there is, and begin to work; nothing is decided before all was listed.
+
+        An API server that is not there yet, kinds that are not installed and rights that are missing are
+        told in the log and waited for.
+
+        Raises:
+            ConfigException: there is no usable kubeconfig.
+        """
         self._options.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         sweep_stale(self._options.state_dir / "runs")
         self.kube = await Kube.connect(self._options.kubeconfig)
-        await self.kube.ensure_namespace(secrets.NAMESPACE)
-        self.clock, following = await clock_of(self.kube)
+        self.clock, following = await _until_done(self._reach)
         if following is not None:
-            self._tasks.append(following)
+            self._keep(following)
         self.queue = WorkQueue(self.clock)
         self.reconciler = Reconciler(
             self.kube,
@@ -87,31 +116,64 @@ class Operator:
             self.clock,
             Pools(self.kube),
             self._options.state_dir,
-            self.queue.add,
-            self.saw,
+            Feedback(self.queue.add, self.saw, self.lost),
             self._options.language,
         )
-        for kind in WATCHED:
-            labels = NOT_SETTLED if kind in SETTLING else None
-            for resource in await self.kube.list(kind, labels=labels):
-                self.store.put(resource)
+        await _until_done(self._learn)
         for kind in WATCHED:
             for resource in self.store.all(kind):
                 self.queue.add(resource.key)
         self.queue.add(CHAIN)
-        self._tasks.append(asyncio.create_task(self.queue.run_heap(), name="heap"))
-        self._tasks += [
-            asyncio.create_task(self._work(), name=f"worker {number}")
-            for number in range(self._options.workers)
-        ]
+        self._spawn(self.queue.run_heap(), "heap")
+        self._spawn(self._sweep_for_ever(), "sweep")
+        for number in range(self._options.workers):
+            self._spawn(self._work(), f"worker {number}")
 
     async def stop(self) -> None:
-        """End every run and every worker."""
-        for task in self._tasks:
+        """End every worker and every run, and give the runs up to whoever comes next. May be repeated."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.reconciler.runs.stop()
-        await self.kube.close()
+        stopping = [self.reconciler.runs.stop()] if hasattr(self, "reconciler") else []
+        await asyncio.gather(*tasks, *stopping, return_exceptions=True)
+        if hasattr(self, "kube"):
+            await self.kube.close()
+
+    async def _reach(self) -> tuple[Clock, asyncio.Task[None] | None]:
+        await self.kube.ensure_namespace(secrets.NAMESPACE)
+        return await clock_of(self.kube)
+
+    async def _learn(self) -> None:
+        for kind in WATCHED:
+            labels = NOT_SETTLED if kind in SETTLING else None
+            try:
+                _, found = await self.kube.list_as(kind, lambda item: readable(kind, item), labels=labels)  # noqa: B023
+            except KubeError as error:
+                if not error.absent:
+                    raise
+                name = kind.DEFINITION.crd_name
+                raise KubeError(
+                    404,
+                    "NotFound",
+                    f"the API server has no {name}: {INSTALL}",
+                ) from None
+            for resource in found:
+                if resource is not None:
+                    self.store.put(resource)
+
+    def _spawn(self, work: Coroutine[object, object, None], name: str) -> None:
+        self._keep(asyncio.create_task(work, name=name))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.append(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or task not in self._tasks:
+            return
+        self.fault = task.exception() or RuntimeError(f"{task.get_name()} ended")
+        log.critical("%s ended by a bug: the operator ends too", task.get_name(), exc_info=self.fault)
+        self._on_broken()
 
     # -- events -----------------------------------------------------------------------------------
     def saw(self, resource: Resource) -> None:
@@ -120,48 +182,52 @@ class Operator:
             self.store.drop(resource)
             return
         before = self.store.find(resource.key)
-        if not self.store.put(resource):
-            return
-        self._wake(resource, before)
+        if self.store.put(resource):
+            self._wake(before, resource)
 
     def lost(self, resource: Resource) -> None:
         """An object is gone, or left the watch."""
         self.store.drop(resource)
-        self._wake(resource, resource)
+        self._wake(resource, None)
 
-    def _wake(self, resource: Resource, before: Resource | None) -> None:
-        self.queue.add(resource.key)
-        namespace = resource.metadata.namespace
-        if uid := resource.metadata.labels.get(REQUEST_LABEL):
-            self._wake_request(uid, resource)
-        if isinstance(resource, WorkOrder):
-            for name in resource.spec.servers:
-                self.queue.add((CloudServer.DEFINITION.kind, namespace, name))
-        if isinstance(resource, WipeCertificate) and before is None:
-            self.queue.add(CHAIN)
-        if isinstance(resource, TenantQuota):
-            # A reservation written for one request only concerns those that still wait for theirs.
-            everyone = not _only_reserved(before, resource)
-            for request in self.store.all(CloudResourceRequest):
-                if request.metadata.namespace == namespace and (everyone or _waits_for_quota(request)):
-                    self.queue.add(request.key)
-        changed = before is None or before.metadata.generation != resource.metadata.generation
-        if isinstance(resource, SUPPLY) and changed:
-            for request in self.store.all(CloudResourceRequest):
-                self.queue.add(request.key)
-        if isinstance(resource, CloudResourceRequest) and _unpaused(before, resource):
-            for made in (CloudServer, WorkOrder):
-                for item in self.store.made_for(made, resource.metadata.uid):
-                    self.queue.add(item.key)
+    def relisted(self, kind: type[Resource]) -> None:
+        """The kind is listed anew, after a start or a gap in the watch: what was deleted meanwhile is in no
+        event, and is looked for.
+        """
+        self._relisted.add(kind)
+        self._unsure.set()
 
-    def _wake_request(self, uid: str, resource: Resource) -> None:
-        spec = getattr(resource, "spec", None)
-        reference = getattr(spec, "request", None)
-        name = getattr(reference, "name", None)
-        if name is None and isinstance(resource, WipeCertificate) and resource.spec.deregistration:
-            name = resource.spec.deregistration.request.name
-        if name is not None:
-            self.queue.add((CloudResourceRequest.DEFINITION.kind, resource.metadata.namespace, name))
+    def _wake(self, before: Resource | None, after: Resource | None) -> None:
+        for key in woken(self.store, before, after):
+            self.queue.add(key)
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            try:
+                await asyncio.wait_for(self._unsure.wait(), SWEEP_EVERY)
+                await asyncio.sleep(SWEEP_AFTER)
+                kinds, self._relisted = self._relisted, set()
+                self._unsure.clear()
+            except TimeoutError:
+                kinds = set(WATCHED)
+            for kind in kinds:
+                try:
+                    await self.sweep(kind)
+                except KubeError as error:
+                    log.info("deleted %s are looked for later: %s", kind.DEFINITION.plural, error)
+                    self._relisted.add(kind)
+
+    async def sweep(self, kind: type[Resource]) -> None:
+        """Forget the objects of a kind that the server does not have any more.
+
+        Raises:
+            KubeError: the server did not give the whole list; nothing is forgotten.
+        """
+        labels = NOT_SETTLED if kind in SETTLING else None
+        version, uids = await self.kube.list_as(kind, _uid, labels=labels)
+        for gone in self.store.unlisted(kind, set(uids), version):
+            log.info("%s %s was deleted unseen", kind.DEFINITION.kind, gone.metadata.name)
+            self.lost(gone)
 
     # -- work -------------------------------------------------------------------------------------
     async def _work(self) -> None:
@@ -176,19 +242,9 @@ class Operator:
         try:
             decision = await self.reconciler.reconcile(key)
         except KubeError as error:
-            if error.absent:
-                await self._forget_if_gone(key)
-            if error.conflict:
-                await self._refresh(key)
-            delay = self.queue.retry(key)
-            log.log(
-                logging.DEBUG if error.conflict else logging.WARNING,
-                "%s: %s; again in %.1f s",
-                key,
-                error,
-                delay,
-            )
-        except ProviderError as error:
+            level = logging.DEBUG if error.conflict else logging.WARNING
+            log.log(level, "%s: %s; again in %.1f s", key, _told(error), self.queue.retry(key))
+        except (ProviderError, CertificateRefusedError) as error:
             log.warning("%s: %s; again in %.1f s", key, error, self.queue.retry(key))
         except Exception:
             # A bug in one object's reconcile must not stop the others; it is logged whole and tried again.
@@ -198,40 +254,42 @@ class Operator:
             if decision.look_again is not None:
                 self.queue.add_at(key, decision.look_again)
 
-    async def _refresh(self, key: Key) -> None:
-        """A conflict means that what we know is old: ask, rather than wait for the stream to tell."""
-        known = self.store.find(key)
-        if known is None:
-            return
-        with contextlib.suppress(KubeError):
-            newest = await self.kube.get(type(known), key[2], key[1] or None)
-            if newest.metadata.uid == known.metadata.uid:
-                self.store.put(newest)
 
-    async def _forget_if_gone(self, key: Key) -> None:
-        """An object that the server does not have was deleted while nobody listened."""
-        known = self.store.find(key)
-        if known is None:
-            return
+def readable(kind: type[Resource], document: Json) -> Resource | None:
+    """The object, or None when the model can't read it: it is told, and left alone.
+
+    The CRD's schema is made from this very model, so such an object is of another version.
+    """
+    try:
+        return kind.model_validate(document)
+    except ValidationError as error:
+        meta = document.get("metadata")
+        where = f"{meta.get('namespace', '')}/{meta.get('name')}" if isinstance(meta, dict) else "?"
+        log.error(  # noqa: TRY400 - the message is whole, the stack tells nothing
+            "%s %s can't be read and is left alone: %s", kind.DEFINITION.kind, where, error
+        )
+        return None
+
+
+async def _until_done(step: Callable[[], Awaitable[T]]) -> T:
+    """Try until the API server lets it be done; each new hindrance is told once."""
+    told, wait = "", FIRST_WAIT
+    while True:
         try:
-            await self.kube.get(type(known), key[2], key[1] or None)
+            return await step()
         except KubeError as error:
-            if error.absent:
-                self.store.drop(known)
+            if (why := _told(error)) != told:
+                log.error("not started yet: %s", why)  # noqa: TRY400 - the message is whole
+                told = why
+        await asyncio.sleep(wait)
+        wait = min(wait * 2, LONGEST_WAIT)
 
 
-def _unpaused(before: Resource | None, after: Resource) -> bool:
-    return before is not None and before.paused and not after.paused
+def _told(error: KubeError) -> str:
+    todo = advice(error)
+    return f"{error} ({todo})" if todo else str(error)
 
 
-def _only_reserved(before: Resource | None, after: TenantQuota) -> bool:
-    """Whether nothing but reservations changed since the version that was known."""
-    if not isinstance(before, TenantQuota) or before is after or after.status is None:
-        return False
-    standing = before.status.standing if before.status else Standing.GOOD
-    return before.metadata.generation == after.metadata.generation and standing is after.status.standing
-
-
-def _waits_for_quota(request: CloudResourceRequest) -> bool:
-    last = request.status.stages[-1] if request.status and request.status.stages else None
-    return last is not None and last.stage is Stage.QUOTA and last.state is not StageState.DONE
+def _uid(document: Json) -> str:
+    metadata = document.get("metadata")
+    return str(metadata.get("uid", "")) if isinstance(metadata, dict) else ""

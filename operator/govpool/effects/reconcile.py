@@ -21,8 +21,9 @@ from govpool.api.tenantquota import TenantQuota
 from govpool.api.wipecertificate import WipeCertificate
 from govpool.api.workorder import ServerResult, WorkOrder
 from govpool.effects import certificates
-from govpool.effects.apply import Applier, ServerTarget
+from govpool.effects.apply import Applier, Feedback, ServerTarget
 from govpool.effects.clock import Clock
+from govpool.effects.dependents import CHAIN
 from govpool.effects.executors.base import OrderContext
 from govpool.effects.executors.registry import executor
 from govpool.effects.kube import Kube
@@ -51,8 +52,6 @@ from govpool_providers.errors import ErrorCode, ProviderError
 
 log = logging.getLogger(__name__)
 R = TypeVar("R", bound=Resource)
-CHAIN: Key = ("CertificateChain", "", "")
-"""No object of its own: the head of the certificates' chain, which an operator may have left half written."""
 
 
 class Reconciler:
@@ -65,8 +64,7 @@ class Reconciler:
         clock: Clock,
         pools: Pools,
         state_dir: Path,
-        wake: Callable[[Key], None],
-        took: Callable[[Resource], None],
+        feedback: Feedback,
         language: Language = "en",
     ) -> None:
         self._kube = kube
@@ -75,8 +73,8 @@ class Reconciler:
         self._pools = pools
         self._state_dir = state_dir
         self._language: Language = language
-        self.runs = Runs(kube, clock, wake, took)
-        self._applier = Applier(kube, store, clock, took)
+        self.runs = Runs(kube, clock, feedback.wake, feedback.took)
+        self._applier = Applier(kube, store, clock, feedback)
         self._reserving: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._by_kind: dict[str, Callable[[Resource], Awaitable[Decision]]] = {
             CloudResourceRequest.DEFINITION.kind: self._request,

@@ -1,0 +1,81 @@
+"""Who must be looked at because an object changed, came or went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from govpool.api.approval import Approval
+from govpool.api.base import REQUEST_LABEL, Resource
+from govpool.api.cloudpolicy import CloudPolicy, Stage
+from govpool.api.cloudpool import CloudPool
+from govpool.api.cloudresourcerequest import CloudResourceRequest, StageState
+from govpool.api.cloudserver import CloudServer
+from govpool.api.servicecatalog import ServiceCatalog
+from govpool.api.tenantquota import Standing, TenantQuota
+from govpool.api.wipecertificate import WipeCertificate
+from govpool.api.workorder import WorkOrder
+from govpool.effects.store import Key, Store
+
+SUPPLY = (CloudPolicy, ServiceCatalog, CloudPool)
+CHAIN: Key = ("CertificateChain", "", "")
+"""No object of its own: the head of the certificates' chain, which an operator may have left half written."""
+
+
+def woken(store: Store, before: Resource | None, after: Resource | None) -> Iterator[Key]:
+    """Keys to reconcile after ``before`` became ``after``; None: it was not known, or it is gone.
+
+    The same key may come more than once.
+    """
+    resource = after or before
+    if resource is None:
+        return
+    yield resource.key
+    if resource.metadata.labels.get(REQUEST_LABEL):
+        yield from _request(resource)
+    match resource:
+        case WorkOrder():
+            for name in resource.spec.servers:
+                yield (CloudServer.DEFINITION.kind, resource.metadata.namespace, name)
+        case WipeCertificate() if before is None:
+            yield CHAIN
+        case TenantQuota():
+            yield from _quota(store, before, after, resource.metadata.namespace)
+        case CloudPolicy() | ServiceCatalog() | CloudPool():
+            if before is None or after is None or before.metadata.generation != after.metadata.generation:
+                yield from (item.key for item in store.all(CloudResourceRequest))
+                yield from (item.key for item in store.all(Approval))
+        case CloudResourceRequest():
+            if before is not None and after is not None and before.paused and not after.paused:
+                for kind in (CloudServer, WorkOrder):
+                    yield from (item.key for item in store.made_for(kind, resource.metadata.uid))
+
+
+def _request(resource: Resource) -> Iterator[Key]:
+    """The request that the object was made for."""
+    kind, namespace = CloudResourceRequest.DEFINITION.kind, resource.metadata.namespace
+    match resource:
+        case Approval() | CloudServer() | WorkOrder():
+            yield (kind, namespace, resource.spec.request.name)
+        case WipeCertificate() if resource.spec.deregistration:
+            yield (kind, namespace, resource.spec.deregistration.request.name)
+
+
+def _quota(store: Store, before: Resource | None, after: Resource | None, namespace: str) -> Iterator[Key]:
+    """A reservation written for one request only concerns those that still wait for theirs."""
+    everyone = not _only_reserved(before, after)
+    for request in store.all(CloudResourceRequest):
+        if request.metadata.namespace == namespace and (everyone or _waits_for_quota(request)):
+            yield request.key
+
+
+def _only_reserved(before: Resource | None, after: Resource | None) -> bool:
+    """Whether nothing but reservations changed since the version that was known."""
+    if not isinstance(before, TenantQuota) or not isinstance(after, TenantQuota) or after.status is None:
+        return False
+    standing = before.status.standing if before.status else Standing.GOOD
+    return before.metadata.generation == after.metadata.generation and standing is after.status.standing
+
+
+def _waits_for_quota(request: CloudResourceRequest) -> bool:
+    last = request.status.stages[-1] if request.status and request.status.stages else None
+    return last is not None and last.stage is Stage.QUOTA and last.state is not StageState.DONE

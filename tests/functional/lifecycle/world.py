@@ -1,4 +1,4 @@
-"""A small world for tests of the whole life cycle: an embedded control plane, an operator, and people who act.
+"""A small world for tests of the whole life cycle: an embedded control plane, an operator, people who act.
 
 The operator runs in this process or in one of its own; the people write what the approval system and the
 unit would write, through the same API.
@@ -184,7 +184,9 @@ class World:
         except TimeoutError:
             raise AssertionError(f"never: {what}\n{await self.tell()}") from None
 
-    async def phase(self, wanted: str, name: str = REQUEST, seconds: float | None = None) -> CloudResourceRequest:
+    async def phase(
+        self, wanted: str, name: str = REQUEST, seconds: float | None = None
+    ) -> CloudResourceRequest:
         async def reached() -> bool:
             request = await self.request(name)
             status = request.status
@@ -198,7 +200,9 @@ class World:
             raise AssertionError(f"never {wanted}:\n{await self.tell(name)}") from None
         return await self.request(name)
 
-    async def stage(self, stage: str, name: str = REQUEST, seconds: float | None = None) -> CloudResourceRequest:
+    async def stage(
+        self, stage: str, name: str = REQUEST, seconds: float | None = None
+    ) -> CloudResourceRequest:
         """Wait until the request waits at a stage for the unit."""
 
         async def reached() -> bool:
@@ -234,7 +238,8 @@ class World:
                 }
                 settled = item.metadata.labels.get(SETTLED_LABEL)
                 lines.append(
-                    f"{kind.__name__} {item.metadata.name} settled={settled} {json.dumps(told, ensure_ascii=False)}"
+                    f"{kind.__name__} {item.metadata.name} settled={settled} "
+                    + json.dumps(told, ensure_ascii=False)
                 )
         return "\n".join(lines)
 

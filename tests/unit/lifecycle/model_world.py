@@ -72,9 +72,8 @@ from govpool.lifecycle.observation import (
     ServerObservation,
     Unknown,
 )
-from govpool.lifecycle.wanted import LEAVING, held
+from govpool.lifecycle.wanted import LEAVING
 from govpool.rules.certificate import certificate_hash, missing
-from govpool.rules.revision import content_of
 
 POOL_ACTIONS = (EnsureMachine, ResizeMachine, AddDisks, ReleaseMachine, DeleteDisk)
 ENDED = (WorkOrderState.SUCCEEDED, WorkOrderState.FAILED)
@@ -528,7 +527,8 @@ class World:
         most: dict[str, int] = {}
         for content in self.approved:
             for group in content.servers:
-                most[group.name] = max(most.get(group.name, 0), group.count)
+                extra = sum(t.additional_count for t in content.term.temporary if t.server == group.name)
+                most[group.name] = max(most.get(group.name, 0), group.count + extra)
         running = [s for s in self.all(CloudServer) if s.spec.desired is Desired.RUNNING]
         for server in running:
             spec = server.spec
@@ -637,6 +637,3 @@ def _allowed(before: CloudServer, after: CloudServer) -> None:
     assert sum(disk.root for disk in new.disks) == 1
     sizes = {disk.key: disk.size_gib for disk in new.disks}
     assert all(sizes.get(disk.key, 0) >= disk.size_gib for disk in old.disks), "a disk shrank or left"
-
-
-__all__ = ["Conflict", "World", "content_of", "held"]

@@ -44,6 +44,14 @@ class Store:
             self._by_request[(uid, resource.DEFINITION.kind)].add(key)
         return True
 
+    def knows(self, key: Key, uid: str, resource_version: str) -> bool:
+        """Whether this version of the object, or a newer one, has been here."""
+        version = _number(resource_version)
+        if self._gone.get(uid, -1) >= version:
+            return True
+        known = self._objects.get(key)
+        return known is not None and known.metadata.uid == uid and _version(known) >= version
+
     def drop(self, resource: Resource) -> None:
         """The object is gone, or settled, as of this version."""
         # An event or an answer of ours that was on its way must not bring it back.
@@ -93,5 +101,8 @@ class Store:
 
 def _version(resource: Resource) -> int:
     """Resource versions of one resource type are ordered numbers (KEP-5504)."""
-    version = resource.metadata.resource_version
+    return _number(resource.metadata.resource_version)
+
+
+def _number(version: str) -> int:
     return int(version) if version.isdigit() else 0

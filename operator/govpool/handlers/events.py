@@ -7,14 +7,15 @@ import logging
 import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import kopf
-from pydantic import ValidationError
 
 from govpool.api.base import GROUP, VERSION, Resource
 from govpool.effects import kube
-from govpool.effects.operator import NOT_SETTLED, SETTLING, WATCHED, Operator, Options
+from govpool.effects.kube import Json
+from govpool.effects.operator import NOT_SETTLED, SETTLING, WATCHED, Operator, Options, readable
+from govpool.effects.store import Key
 
 log = logging.getLogger(__name__)
 TOKEN_LIFE = timedelta(minutes=30)
@@ -24,7 +25,8 @@ def registry(operator: Operator, kubeconfig: Path | None) -> kopf.OperatorRegist
     """Handlers of one operator, in a registry of its own."""
     handlers = kopf.OperatorRegistry()
 
-    @kopf.on.startup(registry=handlers)
+    # Kopf would repeat a start that failed half-way, on top of that half.
+    @kopf.on.startup(registry=handlers, errors=kopf.ErrorsMode.PERMANENT)
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         configure(settings)
         await operator.start()
@@ -50,20 +52,24 @@ def _follow(handlers: kopf.OperatorRegistry, operator: Operator, kind: type[Reso
     @kopf.on.event(GROUP, VERSION, kind.DEFINITION.plural, id=kind.DEFINITION.kind, registry=handlers)
     async def seen(event: kopf.RawEvent, **_: Any) -> None:
         body = event["object"]
-        try:
-            resource = kind.model_validate(body)
-        except ValidationError as error:
-            # The CRD's schema is made from this very model: an object that it lets through and the model
-            # does not is from another version. It is told, and left alone.
-            name = body.get("metadata", {}).get("name")
-            log.error(  # noqa: TRY400 - the message is whole, the stack tells nothing
-                "%s %s can't be read and is left alone: %s", kind.DEFINITION.kind, name, error
-            )
+        if event["type"] is None:
+            operator.relisted(kind)
+        if event["type"] != "DELETED" and operator.store.knows(*_version(kind, body)):
+            # Most events are echoes of the operator's own writes and listings: not worth a validation.
+            return
+        resource = readable(kind, cast(Json, body))
+        if resource is None:
             return
         if event["type"] == "DELETED":
             operator.lost(resource)
         else:
             operator.saw(resource)
+
+
+def _version(kind: type[Resource], body: kopf.RawBody) -> tuple[Key, str, str]:
+    meta = body["metadata"]
+    key = (kind.DEFINITION.kind, meta.get("namespace", ""), meta["name"])
+    return key, meta["uid"], meta["resourceVersion"]
 
 
 def configure(settings: kopf.OperatorSettings) -> None:
@@ -80,20 +86,35 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.scanning.disabled = True
     for kind in SETTLING:
         settings.watching.label_selectors[GROUP, kind.DEFINITION.plural] = NOT_SETTLED
+    if not log.isEnabledFor(logging.DEBUG):
+        # A line for every event ("Handler ... succeeded") tells nothing and costs as much as the event.
+        logging.getLogger("kopf.objects").setLevel(logging.WARNING)
 
 
 async def run(options: Options, *, liveness: str | None = None, stop: asyncio.Event | None = None) -> None:
-    """Run the operator until ``stop`` is set or a signal comes."""
-    operator = Operator(options)
+    """Run the operator until ``stop`` is set or a signal comes.
+
+    Raises:
+        ConfigException: there is no usable kubeconfig.
+        Exception: a bug ended a part of the operator that must always run; start it anew.
+    """
+    await kube.configuration(options.kubeconfig)
     stopping = stop or asyncio.Event()
+    operator = Operator(options, on_broken=stopping.set)
     if stop is None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
-    await kopf.operator(
-        registry=registry(operator, options.kubeconfig),
-        clusterwide=True,
-        standalone=True,
-        liveness_endpoint=liveness,
-        stop_flag=stopping,
-    )
+    try:
+        await kopf.operator(
+            registry=registry(operator, options.kubeconfig),
+            clusterwide=True,
+            standalone=True,
+            liveness_endpoint=liveness,
+            stop_flag=stopping,
+        )
+    finally:
+        # Kopf's own clean-up is left out when it is ended before or while it starts.
+        await operator.stop()
+    if operator.fault is not None:
+        raise operator.fault

@@ -89,18 +89,20 @@ class Backup:
             self._restic.run("version", reason="NoRestic")
         except FileNotFoundError as error:
             raise BackupFailed("NoRestic", "restic is not installed on the sanitiser: apt-get install restic") from error
-        try:
-            config = self._restic.run("cat", "config", reason="Repository")
-        except BackupFailed as unopened:
+        # Two that make one repository at once write two keys for two configurations: neither opens it again.
+        with one_at_a_time(self._p["state_dir"], self._p["repository"]):
             try:
-                self._restic.run("init", reason="Repository")
                 config = self._restic.run("cat", "config", reason="Repository")
-            except BackupFailed as unmade:
-                config = self._made_by_another(unopened, unmade)
+            except BackupFailed as unopened:
+                try:
+                    self._restic.run("init", reason="Repository")
+                    config = self._restic.run("cat", "config", reason="Repository")
+                except BackupFailed as unmade:
+                    config = self._made_by_another(unopened, unmade)
         return str(json.loads(config)["id"])
 
     def _made_by_another(self, unopened: BackupFailed, unmade: BackupFailed) -> bytes:
-        """The backup of another disk made the repository while this one was about to."""
+        """Another machine made the repository while this one was about to."""
         try:
             return self._restic.run("cat", "config", reason="Repository")
         except BackupFailed as still:
@@ -258,6 +260,15 @@ def only_one(state_dir: str, disk_key: str):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise BackupFailed("AlreadyRunning", f"a backup of {disk_key} is running; wait for its end") from error
+        yield
+
+
+@contextlib.contextmanager
+def one_at_a_time(state_dir: str, repository: str):
+    """Hold the repository's lock on this machine; wait for whoever has it."""
+    name = hashlib.sha256(repository.encode()).hexdigest()[:16]
+    with open(Path(state_dir) / f"repository-{name}.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 

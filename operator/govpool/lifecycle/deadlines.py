@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from govpool.api.cloudpolicy import ApplicationType, CloudPolicy, Role, Stage
-from govpool.api.cloudresourcerequest import Deadline
+from govpool.api.cloudpolicy import CloudPolicy, Role, Stage
+from govpool.api.cloudresourcerequest import Deadline, RequestContent, TermKind
 from govpool.lifecycle.decision import StageResult, earliest
 from govpool.lifecycle.observation import RequestObservation
 from govpool.lifecycle.submission import Judged, Submission
@@ -45,8 +45,8 @@ def _papers_due(
     observation: RequestObservation, policy: CloudPolicy, found: Submission, results: tuple[StageResult, ...]
 ) -> list[Deadline]:
     """What was issued in an emergency waits for its papers until the unit applies for it in the usual way."""
-    approved = found.approved
-    if approved is None or approved.application is not ApplicationType.EMERGENCY or found.pending is not None:
+    put_forward = found.pending is not None and not _emergency(found.pending.approval.spec.content)
+    if found.approved is None or not _emergency(found.approved.content) or put_forward:
         return []
     issued = next((r.at for r in results if r.stage is Stage.HANDOVER and r.done), None)
     due = papers_due(policy.spec, issued) if issued else None
@@ -62,6 +62,10 @@ def _papers_due(
             overdue=observation.now > due[0],
         )
     ]
+
+
+def _emergency(content: RequestContent) -> bool:
+    return content.term.kind is TermKind.EMERGENCY
 
 
 def _decision_due(policy: CloudPolicy, pending: Judged) -> Deadline:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from govpool.api.approval import Approval
+from govpool.api.approval import Approval, RequestReference
 from govpool.api.base import Resource
 from govpool.api.cloudpolicy import CloudPolicy
 from govpool.api.cloudpool import CloudPool
@@ -19,12 +19,12 @@ from govpool.api.cloudserver import CloudServer, Desired
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.tenantquota import TenantQuota
 from govpool.api.wipecertificate import WipeCertificate
-from govpool.api.workorder import ServerResult, WorkOrder
+from govpool.api.workorder import WorkOrder
 from govpool.effects import certificates
 from govpool.effects.apply import Applier, Feedback, ServerTarget
 from govpool.effects.clock import Clock
 from govpool.effects.dependents import CHAIN
-from govpool.effects.executors.base import OrderContext
+from govpool.effects.executors.base import OrderContext, Recorder
 from govpool.effects.executors.registry import executor
 from govpool.effects.kube import Kube
 from govpool.effects.pools import Pool, Pools
@@ -153,9 +153,7 @@ class Reconciler:
             pool=self._store.get(CloudPool, server.spec.pool),
             seen=seen,
             orders=self._store.made_for(WorkOrder, server.spec.request.uid),
-            request=self._store.get(
-                CloudResourceRequest, server.spec.request.name, server.metadata.namespace
-            ),
+            request=self._request_of(server.spec.request, server.metadata.namespace),
             language=self._language,
         )
         decision = server_core.decide(observation)
@@ -184,7 +182,6 @@ class Reconciler:
     async def _order(self, resource: Resource) -> Decision:
         order = _as(WorkOrder, resource)
         lease = order.status.lease if order.status else None
-        request = self._store.get(CloudResourceRequest, order.spec.request.name, order.metadata.namespace)
         decision = order_core.decide(
             OrderObservation(
                 order=order,
@@ -192,53 +189,67 @@ class Reconciler:
                 me=self.runs.me,
                 running_here=self.runs.running(order.key),
                 holder_gone=lease is not None and holder_gone(lease.holder),
-                request=request,
+                request=self._request_of(order.spec.request, order.metadata.namespace),
             )
         )
         starts = any(isinstance(action, StartRun) for action in decision.actions)
-        pool = self._store.get(CloudPool, order.spec.pool)
-        if starts and (pool is None or request is None):
-            raise ProviderError(
-                ErrorCode.RETRYABLE, f"pool or request of {order.metadata.name} is not known yet"
-            )
-        provider = await self._pools.of(pool) if starts and pool is not None else None
+        # Whatever may be missing is missed before the order is said to run.
+        run = await self._prepare(order) if starts else None
         await self._applier.apply(tuple(a for a in decision.actions if not isinstance(a, StartRun)))
-        if provider is not None and pool is not None and request is not None:
-            self._begin(order, request, pool, provider)
+        if run is not None:
+            run(self._store.get(WorkOrder, order.metadata.name, order.metadata.namespace) or order)
         return decision
 
-    def _begin(
-        self, order: WorkOrder, request: CloudResourceRequest, pool: CloudPool, provider: Pool
-    ) -> None:
-        carry_out = executor(order.spec.work, pool)
-        policy = self._store.get(CloudPolicy, pool.spec.policy)
-        if carry_out is None or policy is None:
-            log.warning("nobody carries out %s here", order.metadata.name)
-            return
-        newest = self._store.get(WorkOrder, order.metadata.name, order.metadata.namespace) or order
-        names = newest.spec.servers
-        servers = [self._store.get(CloudServer, name, order.metadata.namespace) for name in names]
-        quota = self._store.get(TenantQuota, "unit", order.metadata.namespace)
+    async def _prepare(self, order: WorkOrder) -> Callable[[WorkOrder], None]:
+        """What starts the order's run once its status says so.
 
-        def context(
-            said: dict[str, str], record: Callable[[tuple[ServerResult, ...]], Awaitable[None]]
-        ) -> OrderContext:
-            return OrderContext(
-                order=newest,
-                request=request,
-                servers=tuple(server for server in servers if server is not None),
-                policy=policy,
-                pool=pool,
-                quota=quota,
-                provider=provider,
-                kube=self._kube,
-                clock=self._clock,
-                state_dir=self._state_dir,
-                progress=lambda text: said.update(progress=text),
-                record=record,
+        Raises:
+            ProviderError: something that the run needs is not known, or nobody carries out such orders.
+        """
+        namespace, spec = order.metadata.namespace, order.spec
+        pool = self._store.get(CloudPool, spec.pool)
+        policy = self._store.get(CloudPolicy, pool.spec.policy) if pool else None
+        request = self._request_of(spec.request, namespace)
+        servers = [self._store.get(CloudServer, name, namespace) for name in spec.servers]
+        known = [s for s in servers if s is not None and s.spec.request.uid == spec.request.uid]
+        if pool is None or policy is None or request is None or len(known) < len(servers):
+            # A run over fewer servers than ordered would report success for those that it left out.
+            raise ProviderError(
+                ErrorCode.RETRYABLE,
+                f"pool, policy, request or servers of {order.metadata.name} are not known",
             )
+        carry_out = executor(spec.work, pool)
+        if carry_out is None:
+            raise ProviderError(
+                ErrorCode.INVALID, f"nobody here carries out {spec.work.value} orders: give it to a person"
+            )
+        provider = await self._pools.of(pool)
 
-        self.runs.start(newest, carry_out, context)
+        def begin(newest: WorkOrder) -> None:
+            def context(said: dict[str, str], record: Recorder) -> OrderContext:
+                return OrderContext(
+                    order=newest,
+                    request=request,
+                    servers=tuple(known),
+                    policy=policy,
+                    pool=pool,
+                    quota=self._store.get(TenantQuota, "unit", namespace),
+                    provider=provider,
+                    kube=self._kube,
+                    clock=self._clock,
+                    state_dir=self._state_dir,
+                    progress=lambda text: said.update(progress=text),
+                    record=record,
+                )
+
+            self.runs.start(newest, carry_out, context)
+
+        return begin
+
+    def _request_of(self, reference: RequestReference, namespace: str) -> CloudResourceRequest | None:
+        """The request itself, not one that was made later under its name."""
+        found = self._store.get(CloudResourceRequest, reference.name, namespace)
+        return found if found is not None and found.metadata.uid == reference.uid else None
 
     # -- pools ------------------------------------------------------------------------------------
     async def _pool(self, resource: Resource) -> Decision:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from govpool.api.base import Resource
 from govpool.api.cloudpolicy import CloudPolicy
@@ -17,6 +18,20 @@ from govpool.api.workorder import DiskResult, Evidence, ServerResult, WorkOrder
 from govpool.effects.clock import Clock
 from govpool.effects.kube import Kube
 from govpool.effects.pools import Pool
+
+
+class Recorder(Protocol):
+    """Puts intermediate results on record; what is left out stays as it is."""
+
+    async def __call__(
+        self, servers: tuple[ServerResult, ...] = (), disks: tuple[DiskResult, ...] = ()
+    ) -> None:
+        """Return once they are on record.
+
+        Raises:
+            KubeError: they are not.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +50,7 @@ class OrderContext:
     state_dir: Path
     progress: Callable[[str], None]
     """Tell people how far it is."""
-    record: Callable[[tuple[ServerResult, ...]], Awaitable[None]]
+    record: Recorder
     """Put intermediate results on record, before a step that must not be taken without them."""
 
     @property

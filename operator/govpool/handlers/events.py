@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,10 @@ from govpool.effects.store import Key
 
 log = logging.getLogger(__name__)
 TOKEN_LIFE = timedelta(minutes=30)
+COLLECT_EVERY = (50_000, 20, 100)
+"""Thresholds of the garbage collector. It finds next to nothing here, and with Python's own thresholds going
+through all objects takes as long as reading them did.
+"""
 
 
 def registry(operator: Operator, kubeconfig: Path | None) -> kopf.OperatorRegistry:
@@ -29,6 +34,7 @@ def registry(operator: Operator, kubeconfig: Path | None) -> kopf.OperatorRegist
     @kopf.on.startup(registry=handlers, errors=kopf.ErrorsMode.PERMANENT)
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         configure(settings)
+        gc.set_threshold(*COLLECT_EVERY)
         await operator.start()
 
     @kopf.on.cleanup(registry=handlers)

@@ -55,7 +55,7 @@ def disk(folder: Path, mib: int, *, loop: bool) -> Iterator[str]:
             yield image.name
             return
         made = subprocess.run(
-            ["losetup", "--find", "--show", image.name], check=True, capture_output=True, text=True
+            ["losetup", "--direct-io=on", "--find", "--show", image.name], check=True, capture_output=True, text=True
         )
         device = made.stdout.strip()
         try:

@@ -12,6 +12,8 @@ from govpool.effects.kube import Json, Kube, KubeError
 
 log = logging.getLogger(__name__)
 COMPONENT = "govpool"
+NOTE_BYTES = 1024
+"""What the API server takes, in bytes of UTF-8."""
 
 
 async def post(
@@ -26,13 +28,13 @@ async def post(
         {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            "metadata": {"name": f"{meta.name}.{digest}", "namespace": namespace},
+            "metadata": {"name": f"{meta.name[:200]}.{digest}", "namespace": namespace},
             "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "reportingController": "govpool.dev/operator",
             "reportingInstance": COMPONENT,
             "action": "Reconcile",
             "reason": reason,
-            "note": note[:1024],
+            "note": note.encode()[:NOTE_BYTES].decode(errors="ignore"),
             "type": "Warning" if warning else "Normal",
             "regarding": {
                 "apiVersion": resource.api_version,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import entry_points
 from typing import TypeVar, cast
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from govpool.api.cloudpool import CloudPool, SecretReference
-from govpool.effects.kube import Kube
+from govpool.effects.kube import Kube, KubeError
+from govpool.effects.kube_errors import advice
 from govpool_providers.base import PoolConnection, Provider, ProviderFactory
 from govpool_providers.errors import ErrorCode, ProviderError
 
@@ -37,21 +40,32 @@ class Pool:
     def __init__(self, name: str, provider: Provider) -> None:
         self.name = name
         self.provider = provider
-        self._slots = asyncio.Semaphore(IN_FLIGHT)
+        # Threads of its own: a pool that does not answer must not take those of the others.
+        self._threads = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix=f"pool-{name}")
 
     async def call(self, function: Callable[[], T]) -> T:
-        """Run a provider call in a thread.
+        """Run a provider call in a thread. A call that has begun is waited for even when cancelled: a thread
+        can't be ended, and nobody may meet its effect afterwards.
 
         Raises:
             ProviderError: whatever goes wrong; what no provider should raise counts as Retryable.
         """
-        async with self._slots:
-            try:
-                return await asyncio.to_thread(function)
-            except ProviderError:
-                raise
-            except OSError as error:
-                raise ProviderError(ErrorCode.RETRYABLE, f"{type(error).__name__}: {error}") from error
+        work = self._threads.submit(function)
+        call = asyncio.wrap_future(work)
+        try:
+            return await asyncio.shield(call)
+        except asyncio.CancelledError:
+            if not work.cancel():
+                await asyncio.wait({call})
+                if not call.cancelled():
+                    call.exception()  # looked at, so that it is not told as forgotten
+            raise
+        except OSError as error:
+            raise ProviderError(ErrorCode.RETRYABLE, f"{type(error).__name__}: {error}") from error
+
+    def close(self) -> None:
+        """Let the threads go once their calls have ended."""
+        self._threads.shutdown(wait=False)
 
     async def insist(self, function: Callable[[], T]) -> T:
         """Like :meth:`call`, and once more a few times when that may help: a run of many calls would else
@@ -76,16 +90,17 @@ class Pools:
     def __init__(self, kube: Kube) -> None:
         self._kube = kube
         self._open: dict[str, tuple[str, Pool]] = {}
-        self._opening = asyncio.Lock()
+        self._opening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def of(self, pool: CloudPool) -> Pool:
         """The pool's provider.
 
         Raises:
-            ProviderError: Invalid when there is no such provider, Unauthorised when the Secret is missing.
-            KubeError: the Secret can't be read.
+            ProviderError: Invalid when there is no such provider or its settings are no good, Unauthorised
+                when the Secret is missing or may not be read.
+            KubeError: the API server did not answer.
         """
-        async with self._opening:
+        async with self._opening[pool.metadata.name]:
             connection = pool.spec.connection
             secret, version = await self._secret(connection.secret_ref)
             mark = f"{connection.model_dump_json()}/{version}"
@@ -94,6 +109,8 @@ class Pools:
                 return known[1]
             settings = {**connection.settings, **({"cloud": connection.cloud} if connection.cloud else {})}
             opened = factory(connection.provider)(PoolConnection(pool.metadata.name, settings, secret))
+            if known is not None:
+                known[1].close()
             result = Pool(pool.metadata.name, opened)
             self._open[pool.metadata.name] = (mark, result)
             return result
@@ -101,7 +118,12 @@ class Pools:
     async def _secret(self, reference: SecretReference | None) -> tuple[dict[str, str], str]:
         if reference is None:
             return {}, ""
-        document = await self._kube.core_get("secrets", reference.namespace, reference.name)
+        try:
+            document = await self._kube.core_get("secrets", reference.namespace, reference.name)
+        except KubeError as error:
+            if error.status != 403:
+                raise
+            raise ProviderError(ErrorCode.UNAUTHORISED, f"{error.message}: {advice(error)}") from None
         if document is None:
             raise ProviderError(
                 ErrorCode.UNAUTHORISED,
@@ -121,6 +143,11 @@ def factory(name: str) -> ProviderFactory:
     """
     for entry in entry_points(group=GROUP):
         if entry.name == name:
-            return cast(ProviderFactory, entry.load())
+            try:
+                return cast(ProviderFactory, entry.load())
+            except ImportError as error:
+                raise ProviderError(
+                    ErrorCode.INVALID, f"provider {name!r} is not installed whole: {error}"
+                ) from error
     known = ", ".join(sorted(entry.name for entry in entry_points(group=GROUP)))
     raise ProviderError(ErrorCode.INVALID, f"no provider is called {name!r}: use one of {known}")

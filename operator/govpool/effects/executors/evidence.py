@@ -21,6 +21,11 @@ def keep(folder: Path, name: str, content: bytes) -> Evidence:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)  # the name, too, must outlast a crash
+    finally:
+        os.close(directory)
     return Evidence(name=name, sha256=hashlib.sha256(content).hexdigest(), place=str(path))
 
 

@@ -191,7 +191,7 @@ MEANING: list[tuple[str, Sort, Obj, str]] = [
         "calendar.workdays[1]",
     ),
     ("no-calendar", Sort.BEYOND, {"calendar": {"country": "QQ"}}, "calendar.country"),
-    ("no-zone", Sort.BEYOND, {"timeZone": "Asia/Linhai"}, "timeZone"),
+    ("no-zone", Sort.BEYOND, {"timeZone": "Asia/Yunhai"}, "timeZone"),
     ("not-carried-out", Sort.NOTE, {"trial": {"unused": "ReclaimAndSuspend"}}, "trial.unused"),
     ("not-carried-out", Sort.NOTE, {"emergency": {"maxDuration": "P6M"}}, "emergency.maxDuration"),
     ("not-carried-out", Sort.NOTE, {"emergency": {"extensionLead": TEN}}, "emergency.extensionLead"),

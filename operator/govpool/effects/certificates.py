@@ -15,7 +15,7 @@ from govpool.api.cloudresourcerequest import CloudResourceRequest
 from govpool.api.wipecertificate import GENESIS, WipeCertificate, WipeCertificateSpec
 from govpool.effects import secrets
 from govpool.effects.kube import Json, Kube, KubeError
-from govpool.effects.signing import generate_private_key, public_pem, sign
+from govpool.effects.signing import KeyUnusableError, generate_private_key, public_pem, sign
 from govpool.rules.certificate import certificate_hash
 
 KEY_SECRET = "certificate-signing-key"  # noqa: S105 - the Secret's name
@@ -36,11 +36,11 @@ async def issue(
 
     Raises:
         CertificateRefusedError: something is missing from it.
+        KeyUnusableError: the signing key is not the one whose public half is published.
         KubeError: the API server; a conflict means that another was issued meanwhile: look again.
     """
     key = await signing_key(kube)
-    chain = await _chain(kube, key)
-    chain = await _finish(kube, chain)
+    chain = await _finish(kube, await _chain(kube, key))
     try:
         return await kube.get(WipeCertificate, name, request.metadata.namespace)
     except KubeError as error:
@@ -88,20 +88,33 @@ async def _finish(kube: Kube, chain: Json) -> Json:
     if "pending" not in data:
         return chain
     certificate = WipeCertificate.model_validate_json(data["pending"])
-    await kube.create(certificate)
+    try:
+        stored = await kube.create(certificate)
+    except KubeError as error:
+        if error.status in (403, 404) and await _leaves(kube, certificate.metadata.namespace):
+            # It can never be stored, so it was never issued: the others must not wait for it.
+            await _write(kube, chain, {"pending": None})
+        raise
     spec = certificate.spec
-    head = {
-        "pending": None,
-        f"{spec.authority}.sequence": str(spec.sequence),
-        f"{spec.authority}.hash": certificate_hash(spec),
-        f"{spec.authority}.number": spec.number,
-    }
-    return await _write(kube, chain, head)
+    if certificate_hash(stored.spec) != certificate_hash(spec):
+        raise KubeError(
+            409,
+            "AlreadyExists",
+            f"WipeCertificate {stored.metadata.namespace}/{stored.metadata.name} is there and is not the one"
+            f" that {secrets.NAMESPACE}/{CHAIN} has as pending: find out who made it",
+        )
+    return await _write(kube, chain, {"pending": None, **_head(spec)})
 
 
 async def _chain(kube: Kube, key: bytes) -> Json:
+    published = public_pem(key).decode()
     found = await kube.core_get("configmaps", secrets.NAMESPACE, CHAIN)
     if found is not None:
+        if cast("dict[str, str]", found.get("data") or {}).get(PUBLIC_KEY) != published:
+            raise KeyUnusableError(
+                f"Secret {secrets.NAMESPACE}/{KEY_SECRET} is not the key whose public half stands in"
+                f" ConfigMap {CHAIN}: restore it, or publish the new one there beside the old one's certificates"
+            )
         return found
     body = cast(
         Json,
@@ -109,7 +122,7 @@ async def _chain(kube: Kube, key: bytes) -> Json:
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {"name": CHAIN},
-            "data": {PUBLIC_KEY: public_pem(key).decode()},
+            "data": {PUBLIC_KEY: published, **await _heads(kube)},
         },
     )
     try:
@@ -123,6 +136,35 @@ async def _chain(kube: Kube, key: bytes) -> Json:
             404, "NotFound", f"ConfigMap {secrets.NAMESPACE}/{CHAIN} vanished right after it was made"
         )
     return found
+
+
+async def _heads(kube: Kube) -> dict[str, str]:
+    """The chains' heads after the certificates there are: a head that got lost gives no number twice."""
+    heads: dict[str, WipeCertificateSpec] = {}
+    for certificate in await kube.list(WipeCertificate):
+        spec = certificate.spec
+        if spec.authority not in heads or heads[spec.authority].sequence < spec.sequence:
+            heads[spec.authority] = spec
+    return {name: value for spec in heads.values() for name, value in _head(spec).items()}
+
+
+def _head(spec: WipeCertificateSpec) -> dict[str, str]:
+    return {
+        f"{spec.authority}.sequence": str(spec.sequence),
+        f"{spec.authority}.hash": certificate_hash(spec),
+        f"{spec.authority}.number": spec.number,
+    }
+
+
+async def _leaves(kube: Kube, namespace: str) -> bool:
+    """Whether the namespace is gone or going, so that nothing can be created in it any more."""
+    try:
+        found = await kube.get_path(f"/api/v1/namespaces/{namespace}")
+    except KubeError as error:
+        if not error.absent:
+            raise
+        return True
+    return bool(cast(Json, found["metadata"]).get("deletionTimestamp"))
 
 
 async def _write(kube: Kube, chain: Json, change: dict[str, str | None]) -> Json:

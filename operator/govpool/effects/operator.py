@@ -31,7 +31,7 @@ from govpool.effects.playbooks import sweep_stale
 from govpool.effects.pools import Pools
 from govpool.effects.queue import WorkQueue
 from govpool.effects.reconcile import Reconciler
-from govpool.effects.signing import CertificateRefusedError
+from govpool.effects.signing import CertificateRefusedError, KeyUnusableError
 from govpool.effects.store import Key, Store
 from govpool.messages import Language
 from govpool_providers.errors import ProviderError
@@ -244,7 +244,7 @@ class Operator:
         except KubeError as error:
             level = logging.DEBUG if error.conflict else logging.WARNING
             log.log(level, "%s: %s; again in %.1f s", key, _told(error), self.queue.retry(key))
-        except (ProviderError, CertificateRefusedError) as error:
+        except (ProviderError, CertificateRefusedError, KeyUnusableError) as error:
             log.warning("%s: %s; again in %.1f s", key, error, self.queue.retry(key))
         except Exception:
             # A bug in one object's reconcile must not stop the others; it is logged whole and tried again.

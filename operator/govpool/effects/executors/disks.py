@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from govpool.effects.executors.base import OrderContext
 from govpool_providers.base import Disk, SanitiserDevice
+from govpool_providers.errors import ProviderError
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ async def on_sanitiser(
 
     A kill leaves them attached: attaching again is the same, and the next run detaches them.
     """
-    provider = context.provider.provider
+    provider, fault = context.provider.provider, None
     devices: dict[str, SanitiserDevice] = {}
     try:
         for item in disks:
@@ -52,4 +53,9 @@ async def on_sanitiser(
         yield devices
     finally:
         for key in [item.disk.key for item in disks]:
-            await context.provider.insist(lambda key=key: provider.detach_from_sanitiser(key))  # type: ignore[misc]
+            try:
+                await context.provider.insist(lambda key=key: provider.detach_from_sanitiser(key))  # type: ignore[misc]
+            except ProviderError as error:
+                fault = fault or error  # the others are detached all the same
+        if fault is not None:
+            raise fault

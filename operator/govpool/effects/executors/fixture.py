@@ -101,7 +101,7 @@ async def run_wipe(context: OrderContext) -> OrderResult:
     if not disks:
         return OrderResult(False, "the pool lists no disk of these servers: find out who removed them")
     provider = cast(FixtureProvider, context.provider.provider)
-    copies = {item.disk.key: await wipe.remove_copies(context, item.disk.key) for item in disks}
+    copies = await wipe.remove_copies(context, disks)
     started = context.clock.now() - context.clock.ahead
     async with on_sanitiser(context, disks):
         for item in disks:

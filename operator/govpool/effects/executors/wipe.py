@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets as random
 import sys
 from collections.abc import Mapping
@@ -31,7 +32,7 @@ async def run(context: OrderContext) -> OrderResult:
     disks = await leaving(context)
     if not disks:
         return OrderResult(False, "the pool lists no disk of these servers: find out who removed them")
-    copies = {item.disk.key: await remove_copies(context, item.disk.key) for item in disks}
+    copies = await remove_copies(context, disks)
     keys = await _keys(context, disks)
     async with on_sanitiser(context, disks) as devices:
         order = [item.disk.key for item in disks]
@@ -53,13 +54,18 @@ async def run(context: OrderContext) -> OrderResult:
 
 
 async def _keys(context: OrderContext, disks: tuple[Leaving, ...]) -> dict[str, str]:
-    """A key of 32 bytes for each disk; the same after a restart, or a resumed overwrite would not verify."""
-    name = f"wipe-{context.order.spec.run_key}"
-    return await secrets.once(
+    """A key of 32 bytes for each disk; the same after a restart, or a resumed overwrite would not verify.
+
+    All come from one, so that a disk that was found only after a restart has its own, too.
+    """
+    sealed = await secrets.once(
         context.kube,
-        name,
-        lambda: {item.disk.key: random.token_hex(32) for item in disks} | {"seed": random.token_hex(16)},
+        f"wipe-{context.order.spec.run_key}",
+        lambda: {"key": random.token_hex(32), "seed": random.token_hex(16)},
     )
+    root = bytes.fromhex(sealed["key"])
+    keys = {item.disk.key: hmac.digest(root, item.disk.key.encode(), "sha256").hex() for item in disks}
+    return keys | {"seed": sealed["seed"]}
 
 
 def _variables(
@@ -88,26 +94,65 @@ def _variables(
     }
 
 
-async def remove_copies(context: OrderContext, disk_key: str) -> tuple[MediumCopy, ...]:
-    """Delete every snapshot, backup, image and recycle-bin entry of the disk."""
+async def remove_copies(
+    context: OrderContext, disks: tuple[Leaving, ...]
+) -> dict[str, tuple[MediumCopy, ...]]:
+    """Delete every snapshot, backup, image and recycle-bin entry of the disks.
+
+    What is found is put on record before it is deleted: a run after a kill finds nothing any more, and the
+    certificate must name every copy that held data.
+    """
     provider = context.provider.provider
-    found: tuple[DiskCopy, ...] = await context.provider.insist(lambda: provider.list_copies(disk_key))
-    for copy in found:
-        await context.provider.insist(lambda copy=copy: provider.delete_copy(copy))  # type: ignore[misc]
-    left = {
-        copy.provider_id for copy in await context.provider.insist(lambda: provider.list_copies(disk_key))
+    recorded = {result.disk: result for result in context.order.status.disks} if context.order.status else {}
+    found: dict[str, tuple[DiskCopy, ...]] = {}
+    for item in disks:
+        key = item.disk.key
+        found[key] = await context.provider.insist(lambda key=key: provider.list_copies(key))  # type: ignore[misc]
+    known = {
+        item.disk.key: _known(item.disk.key, recorded.get(item.disk.key), found[item.disk.key])
+        for item in disks
     }
-    return tuple(
-        MediumCopy(
+    if any(found.values()):
+        await context.record(disks=tuple(_on_record(item, recorded, known) for item in disks))
+    left: set[str] = set()
+    for key, copies in found.items():
+        for copy in copies:
+            await context.provider.insist(lambda copy=copy: provider.delete_copy(copy))  # type: ignore[misc]
+        seen = await context.provider.insist(lambda key=key: provider.list_copies(key))  # type: ignore[misc]
+        left |= {copy.provider_id for copy in seen}
+    return {key: tuple(_judged(context, copy, left) for copy in copies) for key, copies in known.items()}
+
+
+def _known(key: str, recorded: DiskResult | None, found: tuple[DiskCopy, ...]) -> tuple[MediumCopy, ...]:
+    """Copies that an earlier run put on record, and those that were found now."""
+    before = {copy.provider_id: copy for copy in (recorded.copies if recorded else ())}
+    now = {
+        copy.provider_id: MediumCopy(
             kind=CopyKind(copy.kind.value),
             provider_id=copy.provider_id,
-            medium_key=disk_key,
+            medium_key=key,
             size_bytes=copy.size_bytes,
-            outcome=CopyOutcome.PRESENT if copy.provider_id in left else CopyOutcome.DELETED,
-            at=context.clock.now(),
+            outcome=CopyOutcome.PRESENT,
         )
         for copy in found
-    )
+    }
+    return tuple((before | now).values())
+
+
+def _on_record(
+    item: Leaving, recorded: Mapping[str, DiskResult], known: Mapping[str, tuple[MediumCopy, ...]]
+) -> DiskResult:
+    key = item.disk.key
+    base = recorded.get(key) or DiskResult(server=item.server, disk=key, ok=False, message="not wiped yet")
+    return base.model_copy(update={"copies": list(known[key])})
+
+
+def _judged(context: OrderContext, copy: MediumCopy, left: set[str]) -> MediumCopy:
+    if copy.provider_id in left:
+        return copy.model_copy(update={"outcome": CopyOutcome.PRESENT, "at": context.clock.now()})
+    if copy.outcome is CopyOutcome.DELETED:
+        return copy
+    return copy.model_copy(update={"outcome": CopyOutcome.DELETED, "at": context.clock.now()})
 
 
 def _reports(result: PlaybookResult) -> dict[str, Mapping[str, JsonValue]]:
@@ -133,7 +178,7 @@ def conclude(
         key, report = item.disk.key, reports.get(item.disk.key)
         if report is None:
             failure = failures.get(key, "nothing is known of it")
-            results.append(DiskResult(server=item.server, disk=key, ok=False, message=failure[:4000]))
+            results.append(_failed(item, failure[:4000], copies[key]))
             continue
         evidence.append(keep_json(context.evidence_dir, f"wipe-{key}.json", dict(report)))
         results.append(_disk(context, item, report, copies[key]))
@@ -158,7 +203,7 @@ def _disk(
     try:
         done = _shifted(context, sanitisation(report, key, item.disk.size_bytes))
     except EvidenceError as error:
-        return DiskResult(server=item.server, disk=key, ok=False, message=str(error))
+        return _failed(item, str(error), copies)
     present = [copy.provider_id for copy in copies if copy.outcome is CopyOutcome.PRESENT]
     verified = done.verification.result.value == "Passed"
     message = "" if verified else f"read-back: {done.verification.result.value}"
@@ -172,6 +217,10 @@ def _disk(
         sanitisation=done,
         copies=list(copies),
     )
+
+
+def _failed(item: Leaving, message: str, copies: tuple[MediumCopy, ...]) -> DiskResult:
+    return DiskResult(server=item.server, disk=item.disk.key, ok=False, message=message, copies=list(copies))
 
 
 def _shifted(context: OrderContext, done: Sanitisation) -> Sanitisation:

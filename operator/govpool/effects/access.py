@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives import serialization
@@ -41,7 +42,16 @@ def _secret_name(server: CloudServer) -> str:
 
 async def keys_of(kube: Kube, server: CloudServer) -> Keys:
     """The machine's keys; made before the machine is, and the same ever after."""
-    values = await secrets.once(kube, _secret_name(server), _make)
+    return _keys(await secrets.once(kube, _secret_name(server), _make))
+
+
+async def known_keys(kube: Kube, server: CloudServer) -> Keys | None:
+    """The machine's keys if there are any. Who wants to get in must not make new ones: they open nothing."""
+    values = await secrets.read(kube, _secret_name(server))
+    return None if values is None else _keys(values)
+
+
+def _keys(values: Mapping[str, str]) -> Keys:
     return Keys(
         values["operatorPrivateKey"],
         values["operatorPublicKey"],

@@ -63,10 +63,6 @@ class Pool:
         except OSError as error:
             raise ProviderError(ErrorCode.RETRYABLE, f"{type(error).__name__}: {error}") from error
 
-    def close(self) -> None:
-        """Let the threads go once their calls have ended."""
-        self._threads.shutdown(wait=False)
-
     async def insist(self, function: Callable[[], T]) -> T:
         """Like :meth:`call`, and once more a few times when that may help: a run of many calls would else
         hardly ever come to its end in a pool of which each call fails now and then.
@@ -109,8 +105,6 @@ class Pools:
                 return known[1]
             settings = {**connection.settings, **({"cloud": connection.cloud} if connection.cloud else {})}
             opened = factory(connection.provider)(PoolConnection(pool.metadata.name, settings, secret))
-            if known is not None:
-                known[1].close()
             result = Pool(pool.metadata.name, opened)
             self._open[pool.metadata.name] = (mark, result)
             return result

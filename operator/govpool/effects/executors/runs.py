@@ -18,12 +18,21 @@ LOCALHOST = "localhost"
 
 
 async def targets(context: OrderContext) -> dict[str, Target]:
-    """The order's servers for a playbook, by name; a server without an address is left out."""
+    """The order's servers for a playbook, by name; a server without an address is left out.
+
+    Raises:
+        ProviderError: Unauthorised when the keys to a server are gone.
+    """
     found: dict[str, Target] = {}
     for server in context.servers:
         address = first_address(server)
         if address is not None:
-            keys = await access.keys_of(context.kube, server)
+            keys = await access.known_keys(context.kube, server)
+            if keys is None:
+                raise ProviderError(
+                    ErrorCode.UNAUTHORISED,
+                    f"the keys to {server.metadata.name} are gone: after its handover nobody here gets in",
+                )
             found[server.metadata.name] = keys.target(server.metadata.name, address)
     return found
 

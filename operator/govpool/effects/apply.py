@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from govpool.api.base import FINALIZER, Resource
+from govpool.api.cloudresourcerequest import CloudResourceRequest
 from govpool.api.cloudserver import CloudServer
 from govpool.api.tenantquota import TenantQuota
 from govpool.api.workorder import WorkOrder, WorkOrderKind
@@ -164,9 +165,13 @@ class Applier:
             raise TypeError(f"{action.key} is about a server, and none was given")
         server, pool = target.server, target.pool
         provider, key = pool.provider, server.spec.key
+        want = await self._want(server) if isinstance(action, EnsureMachine) else None
+        if self._paused(server):
+            # The pause came after the decision; taking it off wakes the server.
+            log.info("%s is paused: %s is not done", server.metadata.name, action.key)
+            return
         match action:
-            case EnsureMachine():
-                want = await self._want(server)
+            case EnsureMachine() if want is not None:
                 await pool.call(lambda: provider.ensure_machine(want))
             case ResizeMachine(_, size):
                 await pool.call(lambda: provider.resize_machine(key, size))
@@ -181,6 +186,11 @@ class Applier:
                 await pool.call(lambda: provider.delete_disk(disk_key))
             case _:
                 raise TypeError(f"nobody carries out {type(action).__name__}")
+
+    def _paused(self, server: CloudServer) -> bool:
+        request = self._store.get(CloudResourceRequest, server.spec.request.name, server.metadata.namespace)
+        newest = self._store.get(CloudServer, server.metadata.name, server.metadata.namespace)
+        return (request is not None and request.paused) or (newest is not None and newest.paused)
 
     async def _want(self, server: CloudServer) -> MachineWant:
         keys = await access.keys_of(self._kube, server)

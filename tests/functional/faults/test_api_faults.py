@@ -14,7 +14,6 @@ from tests.functional.lifecycle import story
 from tests.functional.lifecycle.world import world
 
 OPERATOR = "operator"
-READS = ("get", "list", "watch")
 
 
 class Weather:
@@ -29,15 +28,15 @@ class Weather:
     def __call__(self, request: FaultRequest) -> Fault | None:
         if request.user != OPERATOR or self.calm:
             return None
-        self.requests[request.verb] += 1
+        self.requests[request.method] += 1
         if self._random.random() >= self._share:
             return None
-        fault = self._random.choice(self._choices(request.verb))
+        fault = self._random.choice(self._choices(request.method))
         name = str(fault.status) if fault.kind is FaultKind.STATUS else fault.kind.name
-        self.struck[f"{'read' if request.verb in READS else 'write'} {name}"] += 1
+        self.struck[f"{'read' if request.method == 'GET' else 'write'} {name}"] += 1
         return fault
 
-    def _choices(self, verb: str) -> list[Fault]:
+    def _choices(self, method: str) -> list[Fault]:
         both = [
             Fault(FaultKind.STATUS, 429, retry_after=1),
             Fault(FaultKind.STATUS, 500),
@@ -45,7 +44,7 @@ class Weather:
             Fault(FaultKind.DROP_BEFORE),
             Fault(FaultKind.CUT_WATCHES),
         ]
-        if verb in READS:
+        if method == "GET":
             return [*both, Fault(FaultKind.COMPACT)]
         return [
             *both,

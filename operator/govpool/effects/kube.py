@@ -94,15 +94,16 @@ class Kube:
     ) -> Json:
         headers = {"Accept": "application/json", "Content-Type": content_type}
         try:
+            # The client would walk through the whole body to make JSON of it; ours is JSON already.
             call = await self._api.param_serialize(
                 method=method,
                 resource_path=path,
                 query_params=list((query or {}).items()),
                 header_params=headers,
-                body=body,
                 auth_settings=["BearerToken"],
             )
-            response = await self._api.call_api(*call, _request_timeout=REQUEST_TIMEOUT)
+            method, url, headers = call[:3]
+            response = await self._api.call_api(method, url, headers, body, _request_timeout=REQUEST_TIMEOUT)
             payload = await response.read()
         except client.ApiException as error:
             raise kube_error(error.status or 0, str(error.body or error.reason)) from None

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
-from govpool.cli.demo.workspace import PARENT, PREFIX
+from govpool.cli.demo.workspace import PREFIX
 from govpool.cli.main import app
 
 GOVPOOL = [sys.executable, "-m", "govpool.cli.main"]
@@ -29,9 +29,9 @@ class Demo:
         environment = {**os.environ, "LC_ALL": "C.UTF-8", "COLUMNS": "160"}
         self.keep = keep
         self.said = ""
-        self.before = set(PARENT.glob(f"{PREFIX}*"))
+        self.work = keep.parent
         self.process = subprocess.Popen(
-            [*GOVPOOL, "demo", "--yes", "--keep", str(keep), *arguments],
+            [*GOVPOOL, "demo", "--yes", "--keep", str(keep), "--work", str(self.work), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -59,7 +59,7 @@ class Demo:
         return self.said
 
     def folders(self) -> set[Path]:
-        return set(PARENT.glob(f"{PREFIX}*")) - self.before
+        return set(self.work.glob(f"{PREFIX}*"))
 
     def processes(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
@@ -135,7 +135,6 @@ def test_what_a_killed_demo_left_is_swept_up_by_the_next(keep: Path) -> None:
     following = Demo(keep, "--pool", "fixture")
     following.until(f"What a killed demo left is removed: {left}")
     following.process.send_signal(signal.SIGTERM)
-    following.before.discard(left)
     following.end(130)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -89,14 +90,22 @@ def test_without_a_host_key_on_record_nobody_connects() -> None:
         recorded_host_key(server({}))
 
 
-def test_only_what_nobody_holds_is_swept_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("govpool.cli.demo.workspace.PARENT", tmp_path)
-    running, killed = Workspace.make("fixture"), Workspace.make("fixture")
+def test_only_what_nobody_holds_is_swept_up(tmp_path: Path) -> None:
+    running, killed = Workspace.make("fixture", tmp_path), Workspace.make("fixture", tmp_path)
     (tmp_path / "govpool-demo-somebody-elses").mkdir()
     os.close(killed.lock)
-    found = list(abandoned())
+    found = list(abandoned(tmp_path))
     assert [workspace.path for workspace in found] == [killed.path]
     assert found[0].purge() == []
     assert running.path.exists()
     assert not killed.path.exists()
     assert running.purge() == []
+
+
+@pytest.mark.skipif(shutil.which("ip") is None, reason="needs iproute2 to see this machine's routes")
+def test_two_demos_take_two_subnets(tmp_path: Path) -> None:
+    made = [Workspace.make("local", tmp_path) for _ in range(2)]
+    assert len({workspace.settings["subnet"] for workspace in made}) == 2
+    assert len({workspace.settings["bridge"] for workspace in made}) == 2
+    for workspace in made:
+        os.close(workspace.lock)

@@ -41,22 +41,25 @@ def demo(
         PoolChoice, typer.Option(help="local: real machines on this host (root). fixture: in memory.")
     ] = PoolChoice.LOCAL,
     keep: Annotated[Path, typer.Option(help="Where the evidence is kept.")] = DEFAULT_KEEP,
+    work: Annotated[
+        Path, typer.Option(help="Where it works meanwhile; the local pool wants 8 GiB there.")
+    ] = Path("/var/tmp"),  # noqa: S108 - a folder of its own is made in it
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
 ) -> None:
     """Show the main job end to end, for real: from an application to a signed wipe certificate.
 
-    Uses a control plane, an operator and a pool of its own, below /var/tmp. Leaves nothing running or
-    mounted, also after Ctrl-C; the evidence is kept.
+    Uses a control plane, an operator and a pool of its own. Leaves nothing running or mounted, also after
+    Ctrl-C; the evidence is kept.
     """
     from govpool.cli.demo.screen import Screen
 
     screen = Screen(Console(highlight=False), language_of(language))
     try:
         _check_keep(keep)
-        chosen = _grounded(screen, pool, yes=yes)
+        chosen = _grounded(screen, pool, work, yes=yes)
     except CliError as error:
         fail(error)
-    run(_demo(screen, chosen, keep, language))
+    run(_demo(screen, chosen, (work, keep), language))
 
 
 def _check_keep(keep: Path) -> None:
@@ -64,7 +67,7 @@ def _check_keep(keep: Path) -> None:
         raise CliError(f"{keep} is not empty and not of a demo: give another folder with --keep", Exit.USAGE)
 
 
-def _grounded(screen: Screen, pool: PoolChoice, *, yes: bool) -> PoolChoice:
+def _grounded(screen: Screen, pool: PoolChoice, work: Path, *, yes: bool) -> PoolChoice:
     """Look at the ground; where local machines can't be, offer the tour without."""
     from govpool.cli.doctor import examine, kubectl, lacking, show
     from govpool_providers.base import PoolConnection
@@ -77,7 +80,7 @@ def _grounded(screen: Screen, pool: PoolChoice, *, yes: bool) -> PoolChoice:
     from govpool.cli.demo.workspace import free_subnet
 
     root = os.geteuid() == 0
-    settings = {"subnet": free_subnet(), "state": "/var/tmp/govpool-doctor"} if root else {}  # noqa: S108
+    settings = {"subnet": free_subnet(work), "state": str(work / "govpool-doctor")} if root else {}
     with screen.step("ground") as step:
         findings = examine(PoolConnection("demo", settings))
         lacks = lacking(findings)
@@ -91,15 +94,16 @@ def _grounded(screen: Screen, pool: PoolChoice, *, yes: bool) -> PoolChoice:
     return PoolChoice.FIXTURE
 
 
-async def _demo(screen: Screen, pool: PoolChoice, keep: Path, language: Lang) -> None:
+async def _demo(screen: Screen, pool: PoolChoice, places: tuple[Path, Path], language: Lang) -> None:
     from govpool.cli.demo.workspace import Workspace
 
+    work, keep = places
     began = time.monotonic()
     interruption = _Interruption(screen)
-    await _sweep(screen)
+    await _sweep(screen, work)
     if pool is PoolChoice.LOCAL:
         await _image(screen)
-    workspace = Workspace.make(pool.value)
+    workspace = Workspace.make(pool.value, work)
     try:
         certificate = await _play(screen, workspace, language)
         screen.chapter("chapter-summary")
@@ -166,11 +170,11 @@ class _Interruption:
             self._main.cancel()
 
 
-async def _sweep(screen: Screen) -> None:
+async def _sweep(screen: Screen, work: Path) -> None:
     """Remove what demos left that were killed before they could."""
     from govpool.cli.demo.workspace import abandoned
 
-    for workspace in abandoned():
+    for workspace in abandoned(work):
         with screen.step("sweep", path=workspace.path):
             await asyncio.to_thread(workspace.purge)
 
@@ -190,8 +194,10 @@ async def _image(screen: Screen) -> None:
 async def _leave(screen: Screen, workspace: Workspace, keep: Path) -> None:
     """Keep the evidence, remove everything else, and look whether that is true."""
     with screen.step("leave") as step:
-        _keep(workspace, keep)
-        left = await asyncio.to_thread(workspace.purge)
+        try:
+            _keep(workspace, keep)
+        finally:
+            left = await asyncio.to_thread(workspace.purge)
         for what in left:
             step.note(what)
         step.note(screen.text("left" if left else "nothing-left", count=len(left), keep=keep))

@@ -6,7 +6,7 @@ import asyncio
 import math
 import secrets
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import cast
 
@@ -28,7 +28,7 @@ from govpool.cli.demo.stage import REQUEST, Stage, manifest, own_pool, own_reque
 from govpool.cli.demo.unit import holds, make_key, set_aside
 from govpool.cli.demo.workspace import NAMESPACE
 from govpool.cli.errors import CliError
-from govpool.cli.story import moment
+from govpool.cli.story import BEIJING, moment
 from govpool.effects.kube import Json
 
 PATCH = f"kubectl patch crr {REQUEST}"
@@ -88,13 +88,17 @@ async def _not_before_the_papers(stage: Stage, step: Step) -> None:
     names = ("03-request.yaml", "04-change.yaml", "05-deregister.yaml")
     found = [d for name in names for d in documents(shipped("examples") / name)]
     specs = [cast(dict[str, list[dict[str, str]]], document["spec"]) for document in found]
-    dates = [str(material["date"]) for spec in specs for material in spec["materials"]]
-    now = await stage.apis["admin"].now()
-    latest = max(dates)
-    if now.date().isoformat() <= latest:
-        days = (now.fromisoformat(f"{latest}T00:00:00+00:00") - now).days + 2
+    latest = max(material["date"] for spec in specs for material in spec["materials"])
+    days = days_behind(latest, await stage.apis["admin"].now())
+    if days > 0:
         await moved(stage.apis["admin"], f"P{days}D")
         step.note(stage.screen.text("papers-ahead", latest=latest, days=days))
+
+
+def days_behind(latest: str, now: datetime) -> int:
+    """How many days a clock must be moved on for the day ``latest`` (in Beijing) to be over; 0 for none."""
+    over = datetime.fromisoformat(latest).replace(tzinfo=BEIJING) + timedelta(days=1)
+    return max(0, math.ceil((over - now) / timedelta(days=1)))
 
 
 async def application(stage: Stage) -> Approval:
@@ -164,9 +168,10 @@ async def _opened(stage: Stage, revision: int, seen: Seen) -> None:
         step.note(screen.text("gate", article=done.article))
     with screen.step("handover") as step:
         await view.until(lambda: view.done(At.HANDOVER, revision), seconds=PLAYBOOK, says=step.says)
+        order = view.order(WorkOrderKind.HANDOVER, revision)
         for server in stage.servers:
             handover = server.status.handover if server.status else None
-            if handover is not None and server.spec.revision == revision:
+            if handover is not None and order is not None and handover.work_order == order.metadata.name:
                 step.note(f"{server.metadata.name}: {handover.proof}")
 
 

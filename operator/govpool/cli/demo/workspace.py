@@ -20,7 +20,7 @@ from govpool.cli.doctor import kubectl
 from govpool.cli.errors import CliError
 from govpool_providers.base import PoolConnection
 
-PARENT = Path("/var/tmp")  # noqa: S108 - on a disk, unlike /tmp; the folder is made with mkdtemp
+DEFAULT_PARENT = Path("/var/tmp")  # noqa: S108 - on a disk, unlike /tmp; the folder is made with mkdtemp
 PREFIX = "govpool-demo-"
 NAMESPACE = "heshan-data-bureau"
 POOL_FILE = "pool.json"
@@ -38,9 +38,13 @@ class Workspace:
     lock: int = -1
 
     @classmethod
-    def make(cls, pool: str) -> Workspace:
-        """A fresh folder, for its owner only."""
-        path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=PARENT if PARENT.is_dir() else None))
+    def make(cls, pool: str, parent: Path = DEFAULT_PARENT) -> Workspace:
+        """A fresh folder, for its owner only.
+
+        Raises:
+            OSError: ``parent`` is not there, or can't be written.
+        """
+        path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent.resolve()))
         made = cls(path, pool, lock=_held(path))
         made.settings = made._settings()
         (path / POOL_FILE).write_text(json.dumps({"pool": pool, "settings": made.settings}))
@@ -53,7 +57,7 @@ class Workspace:
             return {"state": str(self.path / "fixture.sqlite"), "latency": "1"}
         return {
             "state": str(self.path / "pool"),
-            "subnet": free_subnet(),
+            "subnet": free_subnet(self.path.parent),
             "bridge": f"gvd{hashlib.sha256(self.path.name.encode()).hexdigest()[:8]}",
         }
 
@@ -116,8 +120,8 @@ def _held(path: Path) -> int:
     return handle
 
 
-def free_subnet() -> str:
-    """A /26 that no route of this machine overlaps.
+def free_subnet(parent: Path = DEFAULT_PARENT) -> str:
+    """A /26 that no route of this machine overlaps, and no other demo below ``parent`` has chosen.
 
     Raises:
         CliError: there is none left.
@@ -125,23 +129,32 @@ def free_subnet() -> str:
     from govpool_providers.local.network import overlapping_route
     from govpool_providers.local.settings import LocalSettings
 
+    chosen = {settings.get("subnet") for _, _, settings in _recorded(parent)}
     for third in range(200, 256):
         subnet = f"10.213.{third}.0/26"
         settings = LocalSettings.of(PoolConnection("demo", {"subnet": subnet, "bridge": "gvdemo"}))
-        if overlapping_route(settings) is None:
+        if subnet not in chosen and overlapping_route(settings) is None:
             return subnet
     raise CliError("every subnet from 10.213.200.0 to 10.213.255.0 is taken by a route of this machine")
 
 
-def abandoned() -> Iterator[Workspace]:
+def abandoned(parent: Path = DEFAULT_PARENT) -> Iterator[Workspace]:
     """The folders of demos that were killed: nobody holds their lock."""
-    for path in sorted(PARENT.glob(f"{PREFIX}*")):
+    for path, pool, settings in _recorded(parent):
         try:
-            recorded = json.loads((path / POOL_FILE).read_text())
             handle = _held(path)
+        except OSError:
+            continue  # a demo that is running
+        yield Workspace(path, pool, settings, handle)
+
+
+def _recorded(parent: Path) -> Iterator[tuple[Path, str, dict[str, str]]]:
+    for path in sorted(parent.resolve().glob(f"{PREFIX}*")):
+        try:
+            found = json.loads((path / POOL_FILE).read_text())
         except (OSError, ValueError):
-            continue  # somebody else's, or a demo that is running
-        yield Workspace(path, recorded["pool"], recorded["settings"], handle)
+            continue  # somebody else's
+        yield path, found["pool"], found["settings"]
 
 
 # -- processes -----------------------------------------------------------------------------------

@@ -25,17 +25,20 @@ from govpool_providers.fixture import FixtureProvider
 TOOL = "simulated"
 MENDED_EVERY = 7
 """Every so many controls the simulation finds one failing and mends it."""
+FAILING = "simulate.failing_controls"
+"""Setting of a fixture pool: ids of controls, with commas between them, that fail and can't be mended."""
 
 
 async def run_baseline(context: OrderContext) -> OrderResult:
-    """Every control is found to pass in the end; some are mended on the way."""
+    """Controls are found to pass in the end but for those that the pool's settings name; some are mended."""
     rule = context.policy.spec.baseline
     level = controls.playbook_level(context.request.spec.system.protection_level)
     definitions = controls.definitions()
     before: list[ModuleResult] = [
         _control(d.id, d.clause, ok=index % MENDED_EVERY != 0) for index, d in enumerate(definitions)
     ]
-    after: list[ModuleResult] = [_control(d.id, d.clause, ok=True) for d in definitions]
+    failing = context.pool.spec.connection.settings.get(FAILING, "").split(",")
+    after: list[ModuleResult] = [_control(d.id, d.clause, ok=d.id not in failing) for d in definitions]
     tolerance = Tolerance(rule.min_score, frozenset(rule.waivable))
     outcome = evaluate(definitions, before, after, level, tolerance)
     return baseline.conclude(context, {server.metadata.name: outcome for server in context.servers})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from govpool.api.cloudresourcerequest import DesiredState
+from govpool.api.cloudresourcerequest import DesiredState, TerminationConfirmation
 from govpool.api.cloudserver import CloudServer, DiskStatus
 from govpool.api.wipecertificate import (
     GENESIS,
@@ -23,6 +23,7 @@ from govpool.api.wipecertificate import (
     WipeCertificateSpec,
 )
 from govpool.api.workorder import WorkOrderKind
+from govpool.lifecycle.confirmed import standing
 from govpool.lifecycle.stages.context import StageContext
 from govpool.rules.wipe_plan import plan
 
@@ -37,23 +38,38 @@ def left(context: StageContext) -> tuple[CloudServer, ...]:
     )
 
 
-def held_anything(context: StageContext) -> bool:
-    """Whether any of them had a disk that held data."""
-    return any(disk.held_data for server in left(context) if server.status for disk in server.status.disks)
+def uncertified(context: StageContext) -> tuple[CloudServer, ...]:
+    """Those of them with a disk that held data and stands in no certificate yet."""
+    certified = {m.key for found in context.observation.certificates for m in found.spec.media}
+    return tuple(
+        server
+        for server in left(context)
+        if server.status and any(d.held_data and d.key not in certified for d in server.status.disks)
+    )
+
+
+def termination(context: StageContext) -> TerminationConfirmation | None:
+    """The unit's confirmation that what the approved revision took away is over.
+
+    One that was given before the last wipe had ended is about a service that had not ended.
+    """
+    disks = [disk for server in left(context) if server.status for disk in server.status.disks]
+    since = [context.approved.at, *(disk.sanitisation.finished for disk in disks if disk.sanitisation)]
+    given = context.request.spec.confirmations.terminations
+    return standing((t for t in given if t.approval == context.approved.approval), max(since))
 
 
 def draft(context: StageContext) -> WipeCertificateSpec:
     """The certificate without its place in the chain. What is missing stays missing: it is refused later."""
-    disks = [(s, d) for s in left(context) if s.status for d in s.status.disks if d.held_data]
+    leaving = uncertified(context)
+    disks = [(s, d) for s in leaving if s.status for d in s.status.disks if d.held_data]
     approved, request, policy = context.approved, context.request, context.policy
     quota = context.observation.quota
     decided = next((a for a in context.observation.approvals if a.metadata.name == approved.approval), None)
     decisions = decided.spec.decisions if decided else []
     deregistration = approved.content.deregistration
     finished = [d.sanitisation.verification.at for _, d in disks if d.sanitisation]
-    termination = next(
-        (t for t in request.spec.confirmations.terminations if t.approval == approved.approval), None
-    )
+    ended = termination(context)
     return WipeCertificateSpec(
         number="draft",
         authority=policy.metadata.name,
@@ -84,10 +100,8 @@ def draft(context: StageContext) -> WipeCertificateSpec:
         media=[_medium(server, disk) for server, disk in disks],
         copies=[copy for _, disk in disks for copy in _copies(context, disk)],
         backup=_backup(context, [disk for _, disk in disks]),
-        confirmation=Signatory(
-            name=termination.by, role="unit", at=termination.at, statement=termination.statement
-        )
-        if termination
+        confirmation=Signatory(name=ended.by, role="unit", at=ended.at, statement=ended.statement)
+        if ended
         else None,
         verified_by=Signatory(
             name="govpool operator",
@@ -97,10 +111,8 @@ def draft(context: StageContext) -> WipeCertificateSpec:
         )
         if finished
         else None,
-        validated_by=Signatory(
-            name=termination.by, role="unit", at=termination.at, statement=termination.statement
-        )
-        if termination
+        validated_by=Signatory(name=ended.by, role="unit", at=ended.at, statement=ended.statement)
+        if ended
         else None,
         previous_hash=GENESIS,
     )
@@ -142,15 +154,16 @@ def _copies(context: StageContext, disk: DiskStatus) -> list[MediumCopy]:
 
 def _receipt_sha256(context: StageContext) -> str | None:
     """The hash of the receipt that this revision's backup order made out."""
-    order = context.order(WorkOrderKind.BACKUP)
+    order = context.order(WorkOrderKind.BACKUP, uncertified(context))
     return order.status.receipt_sha256 if order and order.status else None
 
 
 def _receipt(context: StageContext) -> UnitReceipt | None:
     expected = _receipt_sha256(context)
-    confirmed = next(
-        (b for b in context.request.spec.confirmations.backups if b.receipt_sha256 == expected), None
-    )
+    disks = (d for server in uncertified(context) if server.status for d in server.status.disks)
+    taken = max((disk.backup.taken for disk in disks if disk.backup), default=context.approved.at)
+    given = context.request.spec.confirmations.backups
+    confirmed = standing((b for b in given if b.receipt_sha256 == expected), taken)
     return (
         UnitReceipt(by=confirmed.by, at=confirmed.at, sha256=confirmed.receipt_sha256) if confirmed else None
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 from govpool.api.base import REQUEST_LABEL, ObjectMeta, OwnerReference
 from govpool.api.cloudresourcerequest import CloudResourceRequest
@@ -19,14 +20,26 @@ def approval_name(request: CloudResourceRequest, revision: int) -> str:
     return f"{request.metadata.name}-r{revision}-{short(request.metadata.uid)}"
 
 
-def order_name(request: CloudResourceRequest, work: WorkOrderKind, revision: int) -> str:
-    """Name of the work order of one kind for one revision."""
-    return f"{request.metadata.name}-{work.value.lower()}-r{revision}-{short(request.metadata.uid)}"
+def order_name(
+    request: CloudResourceRequest, work: WorkOrderKind, revision: int, again_for: Iterable[str] = ()
+) -> str:
+    """Name of the work order of one kind for one revision.
+
+    A revision may want the same work once more for other servers (a temporary expansion that returns):
+    ``again_for`` names them.
+    """
+    name = f"{request.metadata.name}-{work.value.lower()}-r{revision}-{short(request.metadata.uid)}"
+    return name + _again(again_for)
 
 
-def certificate_name(request: CloudResourceRequest, revision: int) -> str:
-    """Name of the WipeCertificate for what one revision took away."""
-    return f"{request.metadata.name}-r{revision}-{short(request.metadata.uid)}"
+def certificate_name(request: CloudResourceRequest, revision: int, again_for: Iterable[str] = ()) -> str:
+    """Name of the WipeCertificate for what one revision took away; ``again_for`` as for orders."""
+    return f"{request.metadata.name}-r{revision}-{short(request.metadata.uid)}" + _again(again_for)
+
+
+def _again(servers: Iterable[str]) -> str:
+    names = sorted(servers)
+    return f"-{short('/'.join(names))}" if names else ""
 
 
 def server_name(request: CloudResourceRequest, group: str, ordinal: int) -> str:
@@ -44,10 +57,10 @@ def disk_key(machine: str, disk: str) -> str:
     return "gpd-" + hashlib.sha256(f"{machine}/{disk}".encode()).hexdigest()[:24]
 
 
-def run_key(request_uid: str, work: WorkOrderKind, revision: int) -> str:
+def run_key(request_uid: str, work: WorkOrderKind, revision: int, again_for: Iterable[str] = ()) -> str:
     """Key of a run; the same order never has two runs at once."""
     digest = hashlib.sha256(f"{request_uid}/{work}/{revision}".encode()).hexdigest()[:16]
-    return f"{work.value.lower()}-r{revision}-{digest}"
+    return f"{work.value.lower()}-r{revision}-{digest}" + _again(again_for)
 
 
 def made_for(request: CloudResourceRequest, name: str, *, owned: bool = True) -> ObjectMeta:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from govpool.api.approval import Approval, ApprovalSpec, ApprovalState, ApprovalStatus, RequestReference
 from govpool.api.cloudpolicy import CloudPolicy
@@ -71,7 +72,7 @@ def submission(
     held_up = status.approved is not None and leaves(
         observation.servers, status.approved.revision, observation.certificates
     )
-    approved, newly = _in_force(status.approved, [] if held_up else follow)
+    approved, newly = _in_force(status.approved, [] if held_up else follow, observation.now)
     queued = follow[-1] if held_up and follow else None
     own_hash, content = submission_hash(request.spec), content_of(request.spec)
     decided = [approved.content] if approved else []
@@ -179,7 +180,7 @@ def _may_follow(before: ApprovedRevision | None, judged: list[Judged]) -> list[J
 
 
 def _in_force(
-    before: ApprovedRevision | None, approved: list[Judged]
+    before: ApprovedRevision | None, approved: list[Judged], now: datetime
 ) -> tuple[ApprovedRevision | None, bool]:
     """The newest approved revision; a revision in force is followed only by a later one."""
     if not approved:
@@ -195,7 +196,8 @@ def _in_force(
             approval_uid=newest.approval.metadata.uid,
             submission_hash=spec.submission_hash,
             content=spec.content,
-            at=newest.judgement.decided_at or last.at,
+            # By a fast clock: what is carried out at once must not look as if it came before its approval.
+            at=min(newest.judgement.decided_at or last.at, now),
             decided_by=last.by,
         ),
         True,

@@ -27,6 +27,7 @@ from govpool.api.base import (
     ObjectMeta,
     Resource,
 )
+from govpool.api.cloudpolicy import Role
 from govpool.api.cloudpool import CloudPool
 from govpool.api.cloudresourcerequest import CloudResourceRequest, RequestContent, RequestPhase
 from govpool.api.cloudserver import CloudServer, Desired
@@ -592,13 +593,16 @@ class World:
         for what in ("report", "delivery", "backup", "termination"):
             self.confirm(what)
 
-    def confirm(self, what: str) -> None:
-        """The unit states what it is asked for; what it stated stands."""
+    def confirm(self, what: str, skew: timedelta = timedelta(0), *, early: bool = False) -> None:
+        """The unit states what it is asked for, by its own clock; what it stated stands.
+
+        ``early``: it says that the service has ended before anybody asked.
+        """
         request = self.request
         if request is None or request.status is None:
             return
         said = request.spec.confirmations
-        now = self.now.isoformat()
+        now = (self.now + skew).isoformat()
         plain = said.model_dump(mode="json", by_alias=True, exclude_none=True)
         word = {"by": "liu.unit", "at": now}
         if what == "report" and request.status.trial and not said.reports:
@@ -608,18 +612,23 @@ class World:
             plain["delivery"] = word
         if what == "backup":
             known = {b.receipt_sha256 for b in said.backups}
+            asked = self._asked("Backup")
             for order in self.all(WorkOrder):
                 digest = order.status.receipt_sha256 if order.status else None
-                if digest and digest not in known:
+                if digest and (digest not in known or (asked and digest in asked)):
                     plain.setdefault("backups", []).append(word | {"receiptSha256": digest})
         if what == "termination" and request.status.approved:
             name = request.status.approved.approval
-            asked = any(
-                s.stage.value == "Termination" and s.state.value == "Waiting" for s in request.status.stages
-            )
-            if asked and all(t.approval != name for t in said.terminations):
+            if self._asked("Termination") or (early and not said.terminations):
                 plain.setdefault("terminations", []).append(word | {"approval": name})
         self.edit(request, confirmations=type(said).model_validate(plain))
+
+    def _asked(self, stage: str) -> str:
+        """What the unit is asked by a stage that waits for it."""
+        request = self.request
+        stages = request.status.stages if request and request.status else []
+        waits = (s for s in stages if s.stage.value == stage and s.state.value == "Waiting" and s.who)
+        return next((s.message for s in waits if s.who is Role.UNIT), "")
 
 
 def _total(reservations: list) -> Amounts:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from lifecycle_builders import CHANGE_FORM, LEAVE_FORM, LEAVES, papers, request
 from model_world import World
-from rules_support import Obj, group
+from rules_support import BOZHOU_TEMPORARY, Obj, group, policy
 
 from govpool.api.approval import Approval, Verdict
 from govpool.api.base import PAUSED_ANNOTATION
@@ -24,6 +24,7 @@ from govpool.api.cloudpolicy import Stage
 from govpool.api.cloudresourcerequest import CloudResourceRequest, DesiredState, RequestPhase
 from govpool.api.cloudserver import CloudServer
 from govpool.api.tenantquota import Amounts, PoolLimit
+from govpool.api.wipecertificate import WipeCertificate
 from govpool.api.workorder import WorkOrder, WorkOrderState
 from govpool.lifecycle.actions import Announce
 
@@ -35,6 +36,9 @@ LATER = [
     timedelta(days=15),
     timedelta(days=40),
 ]
+
+
+SKEW = [timedelta(0), timedelta(0), timedelta(minutes=-3), timedelta(minutes=3)]
 
 
 def applied_for(
@@ -165,6 +169,31 @@ def started(start: str) -> World:
     return world
 
 
+def test_bz_22_two_expansions_of_one_revision_are_opened_and_certified_each() -> None:
+    """One approval wants the same work twice, for other servers: neither round takes the other's place."""
+    world = started("in service").copy()
+    world.policy = policy(temporary=BOZHOU_TEMPORARY)
+
+    def day(after: int) -> str:
+        return (started("in service").now + timedelta(days=after)).date().isoformat()
+
+    more = {"server": "app", "additionalCount": 1}
+    turns = [more | {"starts": day(20), "ends": day(30)}, more | {"starts": day(60), "ends": day(70)}]
+    term = {"kind": "Permanent", "temporary": turns}
+    assert edit(world, applied_for(1, "ecs-1c1g", 1) | {"term": term})
+    world.settle()
+    world.until(at_rest)
+    there = []
+    for after in (10, 25, 45, 65, 85):
+        world.now = started("in service").now + timedelta(days=after)
+        world.settle()
+        world.until(at_rest)
+        there.append(world.pool.takes()[0])
+        assert world.pool.destroyed == world.certified
+    assert there == [2, 3, 2, 3, 2]
+    assert len(world.all(WipeCertificate)) == 2
+
+
 # -- the way with accidents ----------------------------------------------------------------------
 class Lifecycle(RuleBasedStateMachine):
     """One request of a unit, from its application to whatever becomes of it."""
@@ -244,8 +273,9 @@ class Lifecycle(RuleBasedStateMachine):
         data=st.data(),
         verdict=st.sampled_from([Verdict.APPROVE] * 4 + [Verdict.REFUSE, Verdict.RETURN]),
         early=st.booleans(),
+        skew=st.sampled_from(SKEW),
     )
-    def decide(self, data: st.DataObject, verdict: Verdict, early: bool) -> None:
+    def decide(self, data: st.DataObject, verdict: Verdict, early: bool, skew: timedelta) -> None:
         """A person decides a step, also before its turn."""
         approvals = self.world.all(Approval)
         if approvals:
@@ -254,11 +284,17 @@ class Lifecycle(RuleBasedStateMachine):
             assert isinstance(approval, Approval)
             given = len(approval.spec.decisions)
             last = len(approval.spec.steps) - 1
-            self.world.give(approval, last if early else min(given, last), verdict)
+            at = self.world.now + skew
+            self.world.give(approval, last if early else min(given, last), verdict, at)
 
-    @rule(what=st.sampled_from(["report", "delivery", "backup", "termination"]))
-    def confirm(self, what: str) -> None:
-        self.world.confirm(what)
+    @rule(
+        what=st.sampled_from(["report", "delivery", "backup", "termination"]),
+        skew=st.sampled_from(SKEW),
+        early=st.booleans(),
+    )
+    def confirm(self, what: str, skew: timedelta, early: bool) -> None:
+        """The unit's clock is not the operator's, and it may speak before it is asked."""
+        self.world.confirm(what, skew, early=early)
 
     @precondition(lambda self: self.world.request is not None)
     @rule(paused=st.booleans(), data=st.data())

@@ -131,8 +131,33 @@ def test_a_receipt_of_another_backup_does_not_count() -> None:
 
 def test_yy_21_2_done_with_the_units_receipt() -> None:
     there = tuple(backed_up(leaving(server)) for server in servers())
-    answer = backup.decide(leave(Stage.BACKUP, "backup", servers=there, orders=(saved(),)))
+    answer = backup.decide(leave(Stage.BACKUP, "backup", servers=there, orders=(saved(),), now=LATER))
     assert (answer.state, answer.at) == (StageState.DONE, NOW + timedelta(hours=1))
+
+
+def test_a_receipt_by_a_fast_clock_is_waited_for() -> None:
+    """Else the wipe would begin before the unit's receipt, and could never be certified."""
+    there = tuple(backed_up(leaving(server)) for server in servers())
+    answer = backup.decide(leave(Stage.BACKUP, "backup", servers=there, orders=(saved(),), now=NOW))
+    assert (answer.state, answer.look_again) == (StageState.WAITING, NOW + timedelta(hours=1))
+
+
+def test_a_receipt_from_before_the_backup_is_given_again() -> None:
+    there = tuple(backed_up(leaving(server)) for server in servers())
+    taken = backup_proofs_at(there, NOW + timedelta(hours=2))
+    answer = backup.decide(leave(Stage.BACKUP, "backup", servers=taken, orders=(saved(),), now=LATER))
+    assert (answer.state, answer.who) == (StageState.WAITING, Role.UNIT)
+
+
+def backup_proofs_at(there: tuple, taken) -> tuple:
+    def later(server):
+        disks = [
+            disk.model_copy(update={"backup": disk.backup.model_copy(update={"taken": taken})})
+            for disk in server.status.disks
+        ]
+        return updated(server, disks=disks)
+
+    return tuple(later(server) for server in there)
 
 
 def test_one_disk_without_a_backup_is_one_too_many() -> None:
@@ -241,8 +266,30 @@ def test_a_confirmation_of_another_approval_ends_nothing() -> None:
 
 
 def test_yy_39_done_with_the_units_confirmation() -> None:
-    answer = termination.decide(leave(Stage.TERMINATION, "termination"))
+    answer = termination.decide(leave(Stage.TERMINATION, "termination", now=LATER))
     assert (answer.state, answer.at) == (StageState.DONE, NOW + timedelta(hours=4))
+
+
+def test_yy_39_an_end_that_was_confirmed_before_the_wipe_is_confirmed_again() -> None:
+    """A certificate that was validated before it was verified would be refused for ever."""
+    there = tuple(gone(leaving(server)) for server in servers())
+    late = tuple(
+        with_disks(
+            one, sanitisation=wiped(one, finished=NOW + timedelta(hours=9)).status.disks[0].sanitisation
+        )
+        for one in there
+    )
+    early = termination.decide(
+        leave(Stage.TERMINATION, "termination", servers=late, now=NOW + timedelta(days=1))
+    )
+    assert (early.state, early.who) == (StageState.WAITING, Role.UNIT)
+    in_time = termination.decide(leave(Stage.TERMINATION, "termination", servers=there, now=LATER))
+    assert in_time.state is StageState.DONE
+
+
+def test_an_end_by_a_fast_clock_is_waited_for() -> None:
+    answer = termination.decide(leave(Stage.TERMINATION, "termination", now=NOW))
+    assert (answer.state, answer.look_again) == (StageState.WAITING, NOW + timedelta(hours=4))
 
 
 # -- certificate ---------------------------------------------------------------------------------

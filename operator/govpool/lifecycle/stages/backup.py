@@ -6,6 +6,7 @@ from govpool.api.cloudpolicy import Role
 from govpool.api.cloudserver import CloudServer, Desired, ServerPhase
 from govpool.api.workorder import WorkOrderKind, WorkOrderState
 from govpool.lifecycle.actions import Action, WriteSpec
+from govpool.lifecycle.confirmed import standing
 from govpool.lifecycle.decision import StageResult
 from govpool.lifecycle.stages.context import StageContext
 from govpool.lifecycle.stages.orders import carried_out_by, deregisters
@@ -36,14 +37,20 @@ def decide(context: StageContext) -> StageResult:
 
 
 def _receipt(context: StageContext, holding: tuple[CloudServer, ...]) -> StageResult:
-    order = context.order(WorkOrderKind.BACKUP)
+    order = context.order(WorkOrderKind.BACKUP, holding)
     status = order.status if order else None
     if status is None or status.state is not WorkOrderState.SUCCEEDED or status.receipt_sha256 is None:
         return carried_out_by(context, WorkOrderKind.BACKUP, holding)
-    receipts = context.request.spec.confirmations.backups
-    receipt = next((r for r in receipts if r.receipt_sha256 == status.receipt_sha256), None)
+    given = context.request.spec.confirmations.backups
+    own = (receipt for receipt in given if receipt.receipt_sha256 == status.receipt_sha256)
+    disks = (disk for server in holding if server.status for disk in server.status.disks)
+    receipt = standing(own, max(disk.backup.taken for disk in disks if disk.backup))
+    missing = message("ReceiptMissing", sha256=status.receipt_sha256)
     if receipt is None:
-        return context.waiting(message("ReceiptMissing", sha256=status.receipt_sha256), who=Role.UNIT)
+        return context.waiting(missing, who=Role.UNIT)
+    if receipt.at > context.now:
+        # By a fast clock. Wiping at once would be wiping before the receipt.
+        return context.waiting(missing, who=Role.UNIT, look_again=receipt.at)
     return context.done(message("BackupConfirmed", by=receipt.by), at=max(context.before, receipt.at))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +18,6 @@ from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.workorder import WorkOrder, WorkOrderKind
 from govpool.lifecycle.actions import Action
 from govpool.lifecycle.decision import StageResult
-from govpool.lifecycle.naming import order_name
 from govpool.lifecycle.observation import RequestObservation
 from govpool.lifecycle.wanted import Plan, server_phase
 from govpool.messages import Message
@@ -91,10 +91,22 @@ class StageContext:
         name = wanted.metadata.name
         return next((s for s in self.observation.servers if s.metadata.name == name), None)
 
-    def order(self, work: WorkOrderKind) -> WorkOrder | None:
-        """The work order of that kind for the approved revision, while it is not settled."""
-        name = order_name(self.request, work, self.approved.revision)
-        return next((o for o in self.observation.orders if o.metadata.name == name), None)
+    def order(self, work: WorkOrderKind, servers: Iterable[CloudServer]) -> WorkOrder | None:
+        """The work order of that kind for these servers under the approved revision, while not settled."""
+        names = {server.metadata.name for server in servers}
+        return next((order for order in self.orders(work) if names <= set(order.spec.servers)), None)
+
+    def orders(self, work: WorkOrderKind) -> tuple[WorkOrder, ...]:
+        """The work orders of that kind for the approved revision that are not settled."""
+        revision = self.approved.revision
+        found = (order for order in self.observation.orders if order.spec.revision == revision)
+        return tuple(order for order in found if order.spec.work is work)
+
+    @property
+    def carried_out_before(self) -> bool:
+        """Whether the approved revision was carried out to its end once: its orders may be settled."""
+        applied = self.status.applied
+        return applied is not None and applied.revision == self.approved.revision
 
     def done(self, message: Message, at: datetime) -> StageResult:
         """The stage is done, since ``at``."""

@@ -20,7 +20,7 @@ def carried_out_by(
     context: StageContext, work: WorkOrderKind, servers: tuple[CloudServer, ...]
 ) -> StageResult:
     """Waiting or Failed, after the order's state. The stage itself says when it is Done, from the servers."""
-    order = context.order(work)
+    order = context.order(work, servers)
     if order is None:
         return context.waiting(
             message("OrderMade", work=work.value), actions=(Create(_order(context, work, servers)),)
@@ -41,17 +41,19 @@ def carried_out_by(
 
 def _order(context: StageContext, work: WorkOrderKind, servers: tuple[CloudServer, ...]) -> WorkOrder:
     request, revision = context.request, context.approved.revision
+    names = [server.metadata.name for server in servers]
+    again_for = names if context.carried_out_before or context.orders(work) else []
     return WorkOrder(
         kind=WorkOrder.DEFINITION.kind,
-        metadata=made_for(request, order_name(request, work, revision)),
+        metadata=made_for(request, order_name(request, work, revision, again_for)),
         spec=WorkOrderSpec(
             work=work,
             request=RequestReference(name=request.metadata.name, uid=request.metadata.uid),
             revision=revision,
             approval=context.approved.approval,
             pool=context.approved.content.pool,
-            servers=[server.metadata.name for server in servers],
-            run_key=run_key(request.metadata.uid, work, revision),
+            servers=names,
+            run_key=run_key(request.metadata.uid, work, revision, again_for),
             started_by=context.now,
             due=context.execution_due if work in EXECUTION else context.due,
             article=context.clause,

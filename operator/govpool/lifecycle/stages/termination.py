@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from govpool.api.cloudpolicy import Role
+from govpool.lifecycle.certificate_draft import termination
 from govpool.lifecycle.decision import StageResult
 from govpool.lifecycle.stages.context import StageContext
 from govpool.messages import message
@@ -11,9 +12,13 @@ from govpool.messages import message
 def decide(context: StageContext) -> StageResult:
     """Done when the unit confirmed the end."""
     name = context.approved.approval
-    confirmed = next((t for t in context.request.spec.confirmations.terminations if t.approval == name), None)
-    if confirmed is None:
-        return context.waiting(message("TerminationUnconfirmed", approval=name), who=Role.UNIT)
+    confirmed = termination(context)
+    if confirmed is None or confirmed.at > context.now:
+        return context.waiting(
+            message("TerminationUnconfirmed", approval=name),
+            who=Role.UNIT,
+            look_again=confirmed.at if confirmed else None,
+        )
     return context.done(
         message("TerminationConfirmed", by=confirmed.by), at=max(context.before, confirmed.at)
     )

@@ -24,7 +24,7 @@ from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.workorder import WorkOrderState
 from govpool.lifecycle import request_conditions, story
 from govpool.lifecycle.actions import Action, Announce, HoldFinalizer, LetGo, Settle, WriteStatus
-from govpool.lifecycle.conditions import merged
+from govpool.lifecycle.conditions import MAX_MESSAGE, merged
 from govpool.lifecycle.deadlines import deadlines, next_look
 from govpool.lifecycle.decision import Decision, StageResult
 from govpool.lifecycle.observation import RequestObservation
@@ -176,7 +176,7 @@ def _stage_status(observation: RequestObservation, result: StageResult) -> Stage
         stage=result.stage,
         state=result.state,
         article=result.clause,
-        message=result.message.render(observation.language),
+        message=result.message.render(observation.language)[:MAX_MESSAGE],
         who=result.who,
         at=result.at,
     )
@@ -246,7 +246,7 @@ def _refusals_told(observation: RequestObservation, found: Submission) -> list[H
             at=observation.now,
             actor="govpool",
             what=f"Refused: {refusal.reason}",
-            detail=refusal.message.render(observation.language),
+            detail=refusal.message.render(observation.language)[:MAX_MESSAGE],
             article=refusal.clause,
             key=f"refused/{generation}/{refusal.reason}",
         )
@@ -290,7 +290,9 @@ def _settled_orders(observation: RequestObservation, after: CloudResourceRequest
     """Orders of revisions that were carried out, or overtaken; nothing looks at them any more."""
     applied = after.applied.revision if after.applied else 0
     recorded = observation.request.status.applied if observation.request.status else None
-    if recorded is None or recorded.revision != applied:
+    at_rest = after.phase in (RequestPhase.IN_SERVICE, RequestPhase.DEREGISTERED)
+    # A revision that wants work once more (a temporary expansion) still has to learn what came of it.
+    if recorded is None or recorded.revision != applied or not at_rest:
         return []
     return [
         Settle(order)
@@ -313,6 +315,8 @@ def _let_go(
     observation: RequestObservation, after: CloudResourceRequestStatus, found: Submission
 ) -> list[Action]:
     """Deletion is not deregistration: only a request that holds nothing goes."""
+    if FINALIZER not in observation.request.metadata.finalizers:
+        return []
     deregistered = after.phase is RequestPhase.DEREGISTERED
     never_in_force = found.approved is None and not observation.servers
     if (deregistered or never_in_force) and nothing_held(observation, after):

@@ -100,7 +100,10 @@ def _admitted(observation: RequestObservation, found: Submission) -> Condition:
             observation, "Admitted", ConditionStatus.TRUE, "Admitted", message("Admitted"), found.classified
         )
     first = found.refusals[0]
-    texts = "; ".join(f"{r.message.render(observation.language)} [{r.clause}]" for r in found.refusals)
+    texts = "; ".join(
+        r.message.render(observation.language) + (f" [{r.clause}]" if r.clause else "")
+        for r in found.refusals
+    )
     return told(observation, "Admitted", ConditionStatus.FALSE, first.reason, message("Verbatim", text=texts))
 
 

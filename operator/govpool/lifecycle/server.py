@@ -25,7 +25,7 @@ from govpool.lifecycle.actions import (
     ResizeMachine,
     WriteStatus,
 )
-from govpool.lifecycle.conditions import condition, merged
+from govpool.lifecycle.conditions import MAX_MESSAGE, condition, merged
 from govpool.lifecycle.decision import Decision
 from govpool.lifecycle.disks import deletions, seen_disks, with_results
 from govpool.lifecycle.observation import SeenInPool, ServerObservation, Unknown
@@ -48,7 +48,8 @@ def decide(observation: ServerObservation) -> Decision:
         return Decision((HoldFinalizer(server),))
     before = server.status or CloudServerStatus()
     if before.phase is ServerPhase.GONE:
-        return Decision((LetGo(server, "machine and disks were seen absent"),) if server.deleting else ())
+        held = server.deleting and FINALIZER in server.metadata.finalizers
+        return Decision((LetGo(server, "machine and disks were seen absent"),) if held else ())
     if isinstance(observation.seen, Unknown):
         return _unknown(observation, before, observation.seen)
     if _refused_just_now(observation, before):
@@ -216,7 +217,9 @@ def _unknown(observation: ServerObservation, before: CloudServerStatus, unknown:
             _condition(observation, "PoolReachable", ConditionStatus.UNKNOWN, unknown.reason, text),
         ],
     )
-    after = before.model_copy(update={"conditions": conditions, "message": text.render(observation.language)})
+    after = before.model_copy(
+        update={"conditions": conditions, "message": text.render(observation.language)[:MAX_MESSAGE]}
+    )
     writes = () if after == observation.server.status else (WriteStatus(observation.server, after),)
     return Decision(writes, observation.now + SOON * 10)
 
@@ -244,7 +247,7 @@ def faulted(
             "conditions": merged(
                 before.conditions, [*(c for c in before.conditions if c.type != told.type), told]
             ),
-            "message": text.render(observation.language),
+            "message": text.render(observation.language)[:MAX_MESSAGE],
             "retry_at": retry_at,
         }
     )
@@ -291,7 +294,7 @@ def _write(
         update={
             "observed_generation": server.metadata.generation,
             "phase": phase,
-            "message": text.render(observation.language),
+            "message": text.render(observation.language)[:MAX_MESSAGE],
             "conditions": merged(status.conditions, conditions),
         }
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from govpool.api.approval import Approval
 from govpool.api.cloudpolicy import CloudPolicySpec
 from govpool.api.cloudresourcerequest import CloudResourceRequestStatus, Happening
+from govpool.lifecycle.conditions import MAX_MESSAGE
 from govpool.lifecycle.decision import StageResult
 from govpool.messages import Language
 from govpool.rules.citation import clause
@@ -46,7 +47,7 @@ def stages(revision: int, results: Iterable[StageResult], language: Language) ->
             at=result.at,
             actor="govpool",
             what=result.stage.value,
-            detail=result.message.render(language),
+            detail=result.message.render(language)[:MAX_MESSAGE],
             article=result.clause,
             key=f"stage/{revision}/{result.stage.value}",
         )

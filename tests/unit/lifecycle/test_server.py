@@ -332,3 +332,23 @@ def test_a_pool_that_does_not_answer_a_change_is_unknown(code: str) -> None:
     (write,) = faulted(opened(APP), look(opened(APP), machine(APP)), code, "refused").actions
     assert isinstance(write, WriteStatus)
     assert [c.status.value for c in write.status.conditions if c.type == "PoolReachable"] == ["Unknown"]
+
+
+def test_however_long_the_pools_words_are_the_status_can_be_written() -> None:
+    words = "x" * 9000
+    for observation in (
+        look(APP, machine(APP, MachineState.ERROR, fault=words)),
+        look(APP, Unknown("E", words)),
+    ):
+        status = status_after(observation)
+        CloudServerStatus.model_validate(status.model_dump(mode="json", by_alias=True, exclude_none=True))
+    (write,) = faulted(APP, look(APP, None), "Invalid", words).actions
+    assert isinstance(write, WriteStatus)
+    CloudServerStatus.model_validate(write.status.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+def test_what_was_let_go_is_not_let_go_again() -> None:
+    left = meta(
+        updated(APP, phase=ServerPhase.GONE), deletion_timestamp=NOW, finalizers=("example.com/other",)
+    )
+    assert decide(look(left, None)).actions == ()

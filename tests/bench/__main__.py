@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="small sizes: whether it runs, not how fast")
     parser.add_argument("--keep-in", type=Path, default=KEPT, help="folder of the results as JSON")
     given = parser.parse_args()
+    # Ended from outside, a bench takes its processes, machines and devices with it, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     console = Console(width=max(Console().width, 110))
     facts = machine()
     load = os.getloadavg()[0]

@@ -54,9 +54,9 @@ def disk(folder: Path, mib: int, *, loop: bool) -> Iterator[str]:
         if not loop:
             yield image.name
             return
-        made = subprocess.run(
-            ["losetup", "--direct-io=on", "--find", "--show", image.name], check=True, capture_output=True, text=True
-        )
+        # Direct I/O on the file below, as the local pool's sanitiser attaches disks.
+        attach = ["losetup", "--direct-io=on", "--find", "--show", image.name]
+        made = subprocess.run(attach, check=True, capture_output=True, text=True)
         device = made.stdout.strip()
         try:
             yield device

@@ -102,12 +102,12 @@ def _findings(manifest: Mapping[str, object]) -> Iterator[Finding]:
         told = [(trimmed.original(_path(error.path)), error) for error in errors]
         yield from (_malformed(path, error, trimmed.value) for path, error in told if trimmed.whole(path))
         if not all(trimmed.leave_out(path, error) for path, error in told):
-            yield found(Sort.NOTE, _SPEC, "not-judged")
+            yield found(Sort.MISSING, _SPEC, "not-judged")
             return
     try:
         policy = CloudPolicy.model_validate(trimmed.value)
     except ValidationError:
-        yield found(Sort.NOTE, _SPEC, "not-judged")
+        yield found(Sort.MISSING, _SPEC, "not-judged")
         return
     broken = [] if trimmed.lost_a_procedure() else rule_errors(rules, trimmed.value, None)
     yield from (_broken(trimmed.original(_path(error.path)), error) for error in broken)
@@ -203,7 +203,8 @@ def _identity(manifest: Mapping[str, object]) -> Iterator[Finding]:
         why = f"apiVersion: {API_VERSION}"
         yield found(Sort.WRONG, ("apiVersion",), "malformed", name="apiVersion", why=why)
     metadata = manifest.get("metadata")
-    if not isinstance(metadata, dict) or not metadata.get("name"):
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    if not isinstance(name, str) or not name:
         yield found(Sort.WRONG, ("metadata",), "field-missing", name="metadata.name")
 
 

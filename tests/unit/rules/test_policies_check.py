@@ -200,6 +200,12 @@ def test_a_policy_of_which_little_is_left_is_judged_as_far_as_it_goes() -> None:
     assert sorted(keys) == ["policy.field-missing", "policy.not-judged"]
 
 
+def test_a_name_that_is_no_text_is_told() -> None:
+    policy = checked(manifest(TEMPLATE, metadata={"name": 5}))
+    assert {found.finding.where for found in policy.findings} == {"metadata", "spec"}
+    assert policy.mistakes == 2
+
+
 def test_the_head_of_a_manifest_is_looked_at() -> None:
     policy = checked(manifest(TEMPLATE, apiVersion="govpool.dev/v1", metadata={}))
     assert {found.finding.where for found in policy.findings} >= {"apiVersion", "metadata"}

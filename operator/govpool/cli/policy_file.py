@@ -35,6 +35,8 @@ _STAND_INS: Mapping[str, Any] = {
     "documentNumber": "-",
     "effectiveFrom": "2000-01-01",
     "yearStarts": "01-01",
+    "startsOn": "HandedOver",
+    "role": "operator",
     **dict.fromkeys(_DURATIONS, "P1D"),
 }
 """What stands in for a required value that nothing else is judged by, while the rest is."""
@@ -185,8 +187,9 @@ class _Trimmed:
 def _stand_in(path: Path, error: FieldError) -> object:
     """What a wrong or missing value may be taken for, so that it hides nothing else; None if nothing."""
     name = str(path[-1]) if path else ""
-    if error.kind == "Unsupported value":
-        return _near(error)
+    near = _near(error) if error.kind == "Unsupported value" else None
+    if near is not None:
+        return near
     return "1" if name.lower().endswith("article") else _STAND_INS.get(name)
 
 

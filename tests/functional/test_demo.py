@@ -174,8 +174,8 @@ def test_ctrl_c_with_real_machines(keep: Path, after: str) -> None:
     demo.process.send_signal(signal.SIGINT)
     demo.end(130)
     loops = subprocess.run(["losetup", "-a"], capture_output=True, text=True, check=True).stdout
-    assert PREFIX not in loops
-    assert PREFIX not in Path("/proc/self/mounts").read_text()
+    assert str(demo.work) not in loops
+    assert str(demo.work) not in Path("/proc/self/mounts").read_text()
 
 
 def assert_no_secrets(keep: Path) -> None:

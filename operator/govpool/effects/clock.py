@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from govpool.effects.kube import Kube, KubeError
+
+log = logging.getLogger(__name__)
 
 
 class Clock(Protocol):
@@ -71,6 +74,8 @@ class MovableClock:
 
 
 CLOCK_PATH = "/govpool/clock"
+AGAIN = 1.0
+"""Seconds until a stream that ended is taken up again."""
 
 
 async def clock_of(kube: Kube) -> tuple[Clock, asyncio.Task[None] | None]:
@@ -92,7 +97,7 @@ async def _follow(kube: Kube, clock: MovableClock) -> None:
         try:
             async for line in kube.stream(CLOCK_PATH, {"watch": "1"}):
                 clock.set_ahead(timedelta(seconds=float(json.loads(line)["offsetSeconds"])))
-        except KubeError:
-            # The control plane went away for a moment: the clock goes on with what it knows.
-            pass
-        await asyncio.sleep(1)
+        except (KubeError, ValueError, KeyError, TypeError) as error:
+            # The control plane went away, maybe within a line: the clock goes on with what it knows.
+            log.debug("the clock is followed again in a moment: %s", error)
+        await asyncio.sleep(AGAIN)

@@ -50,7 +50,7 @@ class HandClock:
 
 
 class Plane:
-    """A control plane whose faults a test orders: ``fault`` judges every request but reads of the test's own."""
+    """A control plane whose faults a test orders: ``fault`` judges every request of the operator."""
 
     def __init__(self, server: ControlPlane, admin: Kube, kube: Kube) -> None:
         self.server, self.admin, self.kube = server, admin, kube

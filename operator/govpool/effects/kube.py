@@ -12,7 +12,7 @@ from urllib.request import getproxies_environment
 import aiohttp
 from kubernetes.aio import client, config
 from pydantic import JsonValue
-from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import RetryCallState, retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from govpool.api.base import FINALIZER, GROUP, REQUEST_LABEL, SETTLED_LABEL, VERSION, Model, Resource, Scope
 from govpool.effects.kube_errors import KubeError, kube_error, may_repeat
@@ -62,6 +62,16 @@ async def session(kubeconfig: Path | None) -> tuple[str, aiohttp.ClientSession]:
     return found.host, aiohttp.ClientSession(connector=connector, headers=headers)
 
 
+_BACKOFF = wait_random_exponential(multiplier=0.2, max=5)
+
+
+def _patience(state: RetryCallState) -> float:
+    """As long as the server asks for, but no longer than a request may take."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, KubeError) else 0.0
+    return max(_BACKOFF(state), min(asked, REQUEST_TIMEOUT))
+
+
 class Kube:
     """A connection to one API server."""
 
@@ -81,7 +91,7 @@ class Kube:
     @retry(
         retry=retry_if_exception(may_repeat),
         stop=stop_after_attempt(5),
-        wait=wait_random_exponential(multiplier=0.2, max=5),
+        wait=_patience,
         reraise=True,
     )
     async def _request(
@@ -110,7 +120,8 @@ class Kube:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise KubeError(0, "NoAnswer", f"{type(error).__name__}: {error}") from None
         if response.status >= 300:
-            raise kube_error(response.status, payload.decode(errors="replace"))
+            asked = response.response.headers.get("Retry-After", "")
+            raise kube_error(response.status, payload.decode(errors="replace"), asked)
         return cast(Json, json.loads(payload)) if payload else {}
 
     async def get_path(self, path: str) -> Json:

@@ -8,14 +8,16 @@ import json
 class KubeError(Exception):
     """The API server refused or did not answer.
 
-    ``status`` is the HTTP status, 0 when there was no answer; ``reason`` is the Status object's reason.
+    ``status`` is the HTTP status, 0 when there was no answer; ``reason`` is the Status object's reason;
+    ``retry_after`` is how many seconds the server asks to be left alone.
     """
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
+    def __init__(self, status: int, reason: str, message: str, *, retry_after: float = 0.0) -> None:
         super().__init__(f"{status} {reason}: {message}" if status else f"no answer: {message}")
         self.status = status
         self.reason = reason
         self.message = message
+        self.retry_after = retry_after
 
     @property
     def conflict(self) -> bool:
@@ -54,10 +56,15 @@ def advice(error: KubeError) -> str:
     return ""
 
 
-def kube_error(status: int, body: str) -> KubeError:
-    """The error that an answer of the API server tells, whether or not its body is a Status object."""
+def kube_error(status: int, body: str, retry_after: str = "") -> KubeError:
+    """The error that an answer of the API server tells, whether or not its body is a Status object.
+
+    ``retry_after`` is the header of that name; a date in it, which no API server sends, counts as none.
+    """
+    seconds = float(retry_after) if retry_after.isdigit() else 0.0
     try:
         document = json.loads(body)
-        return KubeError(status, str(document.get("reason", "")), str(document.get("message", body)))
+        reason, message = str(document.get("reason", "")), str(document.get("message", body))
     except (ValueError, AttributeError):
-        return KubeError(status, "", body[:500])
+        reason, message = "", body[:500]
+    return KubeError(status, reason, message, retry_after=seconds)

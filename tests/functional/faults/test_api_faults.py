@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from govpool.api.cloudpool import CloudPool
+from govpool.effects.kube import Kube
 from govpool.standalone.faults import Fault, FaultKind, FaultRequest
 from tests.functional.faults.endings import nothing_lost_nothing_leaked, pool_of
 from tests.functional.lifecycle import story
@@ -83,3 +86,23 @@ async def test_operator_begins_while_the_server_is_ill(tmp_path: Path) -> None:
 
 async def _asked(weather: Weather, times: int) -> bool:
     return weather.requests.total() >= times
+
+
+async def test_patience_as_long_as_the_server_asks_for(tmp_path: Path) -> None:
+    """Retry-After of a 429 is kept to, where the own back-off would be shorter."""
+    asked: list[float] = []
+
+    def once_too_many(request: FaultRequest) -> Fault | None:
+        if request.resource != "cloudpools" or request.user != OPERATOR:
+            return None
+        asked.append(time.monotonic())
+        return Fault(FaultKind.STATUS, 429, retry_after=2) if len(asked) == 1 else None
+
+    async with world(tmp_path, faults=once_too_many) as town:
+        kube = await Kube.connect(town.operators)
+        try:
+            pool = await kube.get(CloudPool, "fixture-pool")
+        finally:
+            await kube.close()
+    assert pool.metadata.name == "fixture-pool"
+    assert len(asked) == 2 and asked[1] - asked[0] >= 2.0

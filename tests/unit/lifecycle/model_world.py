@@ -20,6 +20,7 @@ from rules_support import catalog, policy, pool, quota
 from govpool.api.approval import Approval, ApprovalState, Decision, Verdict
 from govpool.api.base import (
     FINALIZER,
+    PAUSED_ANNOTATION,
     REQUEST_LABEL,
     RETRY_ANNOTATION,
     SETTLED_LABEL,
@@ -30,7 +31,7 @@ from govpool.api.base import (
 from govpool.api.cloudpolicy import Role
 from govpool.api.cloudpool import CloudPool
 from govpool.api.cloudresourcerequest import CloudResourceRequest, RequestContent, RequestPhase
-from govpool.api.cloudserver import CloudServer, Desired
+from govpool.api.cloudserver import CloudServer, CloudServerStatus, Desired
 from govpool.api.tenantquota import Amounts, TenantQuota
 from govpool.api.wipecertificate import GENESIS, WipeCertificate
 from govpool.api.workorder import (
@@ -417,11 +418,16 @@ class World:
         actions = decision.actions
         keys = [action.key for action in actions]
         assert len(keys) == len(set(keys)), f"an action was decided twice: {keys}"
-        if found.paused or (request is not None and request.paused and not isinstance(found, CloudPool)):
+        if _paused(found) or (request and _paused(request) and not isinstance(found, CloudPool)):
             allowed = (WriteStatus,) if found is request or isinstance(found, Approval) else ()
             assert all(isinstance(action, allowed) for action in actions), f"paused, yet {keys}"
         if isinstance(found, CloudServer) and not self.pool.reachable:
             assert not any(isinstance(action, POOL_ACTIONS) for action in actions), f"unknown, yet {keys}"
+            before = found.status or CloudServerStatus()
+            for write in (action for action in actions if isinstance(action, WriteStatus)):
+                after = write.status
+                assert isinstance(after, CloudServerStatus)
+                assert (after.phase, after.disks) == (before.phase, before.disks), "concluded from nothing"
         if not self.approved:
             made = [a for a in actions if isinstance(a, Create) and not isinstance(a.resource, Approval)]
             assert not made, "something was made before anything was approved"
@@ -450,10 +456,12 @@ class World:
                 assert server.spec.desired in LEAVING, "a server that stays was to be wiped"
         if spec.work is WorkOrderKind.WIPE:
             receipts = {b.receipt_sha256 for b in request.spec.confirmations.backups}
+            saved = [o for o in self.all(WorkOrder, settled=True) if o.spec.work is WorkOrderKind.BACKUP]
+            known = {n for o in saved if o.status.receipt_sha256 in receipts for n in o.spec.servers}
+            assert set(spec.servers) <= known, "wiped before the unit gave its receipt"
             for server in servers:
                 for disk in server.status.disks:
                     assert disk.backup is not None, "wiped without a backup"
-            assert receipts, "wiped before the unit gave its receipt"
 
     def _may_go(self, resource: Resource) -> None:
         if isinstance(resource, CloudResourceRequest):
@@ -629,6 +637,10 @@ class World:
         stages = request.status.stages if request and request.status else []
         waits = (s for s in stages if s.stage.value == stage and s.state.value == "Waiting" and s.who)
         return next((s.message for s in waits if s.who is Role.UNIT), "")
+
+
+def _paused(resource: Resource) -> bool:
+    return resource.metadata.annotations.get(PAUSED_ANNOTATION) == "true"
 
 
 def _total(reservations: list) -> Amounts:

@@ -365,5 +365,5 @@ class Lifecycle(RuleBasedStateMachine):
         world.until(at_rest)
 
 
-Lifecycle.TestCase.settings = settings(max_examples=40, stateful_step_count=30)
+Lifecycle.TestCase.settings = settings(max_examples=max(150, settings().max_examples), stateful_step_count=30)
 TestLifecycle = pytest.mark.filterwarnings("ignore")(Lifecycle.TestCase)

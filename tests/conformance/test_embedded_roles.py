@@ -21,7 +21,7 @@ SCHEMA = {
     },
 }
 KINDS = {"cloudresourcerequests": "CloudResourceRequest", "approvals": "Approval", "workorders": "WorkOrder"}
-USERS = ("admin", "operator", "acceptor", "reviewer", "viewer", "unit")
+USERS = ("admin", "operator", "acceptor", "reviewer", "expert", "provider", "viewer", "unit")
 
 
 class Everybody:
@@ -83,6 +83,12 @@ TABLE = [
     ("reviewer", "PATCH", _path("approvals", name="a"), True),
     ("reviewer", "PATCH", _path(REQUESTS, name="a"), False),
     ("reviewer", "GET", "/api/v1/secrets", False),
+    ("expert", "PATCH", _path("approvals", name="a"), True),
+    ("expert", "PATCH", _path("workorders", name="a"), False),
+    ("provider", "PATCH", _path("workorders", name="a"), True),
+    ("provider", "PATCH", _path("workorders", name="a/status"), False),
+    ("provider", "PATCH", _path("approvals", name="a"), False),
+    ("provider", "GET", "/api/v1/secrets", False),
     ("viewer", "GET", _path(REQUESTS), True),
     ("viewer", "PATCH", _path(REQUESTS, name="a"), False),
     ("viewer", "GET", "/api/v1/secrets", False),

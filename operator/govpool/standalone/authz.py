@@ -73,6 +73,15 @@ ROLES: Mapping[str, tuple[Grant, ...]] = {
     "govpool:acceptor": _DECIDER,
     # reviews and approves them
     "govpool:reviewer": _DECIDER,
+    # assesses complex or large applications, and plans
+    "govpool:expert": _DECIDER,
+    # reports what it did of the work orders given to it
+    "govpool:provider": (
+        _grant(GROUP, "*", READ),
+        _grant(GROUP, "workorders", _EDIT),
+        _grant("core", "namespaces", READ),
+        _grant(_EVENTS, "events", READ),
+    ),
     # reads everything but secrets
     "govpool:viewer": (
         _grant(GROUP, "*", READ),
@@ -99,6 +108,8 @@ DEFAULT_USERS: Mapping[str, tuple[str, ...]] = {
     "operator": ("govpool:operator",),
     "acceptor": ("govpool:acceptor",),
     "reviewer": ("govpool:reviewer",),
+    "expert": ("govpool:expert",),
+    "provider": ("govpool:provider",),
     "viewer": ("govpool:viewer",),
     "unit": ("govpool:unit",),
 }

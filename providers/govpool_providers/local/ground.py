@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import tempfile
 import time
@@ -54,19 +55,22 @@ def check(
     findings = [_root(), *_tools()]
     if not findings[0].ok:
         return findings
-    with _scratch(settings, sleep) as scratch:
-        findings += [
-            _try("loop devices", lambda: _loop(scratch), "load the module: modprobe loop"),
-            _try("overlayfs", lambda: _overlay(scratch), "load the module: modprobe overlay"),
-            _try("bridge", lambda: _bridge(settings), "load the modules: modprobe bridge veth"),
-            _try(
-                "memory limit",
-                _memory_limit,
-                "mount cgroup version 2, or version 1 with memory",
-                needed=False,
-            ),
-        ]
-    return [*findings, _room(settings), _subnet(settings), _addresses(settings), _image(settings)]
+    tried: list[Finding] = []
+    try:
+        with _scratch(settings, sleep) as scratch:
+            tried += [
+                _try("loop devices", lambda: _loop(scratch), "load the module: modprobe loop"),
+                _try("overlayfs", lambda: _overlay(scratch), "load the module: modprobe overlay"),
+            ]
+    except (ProviderError, OSError) as error:
+        # What was tried stands; only the folder it was tried in could not be made, or not be removed.
+        remedy = f"look for .govpool-doctor-* beside {settings.state}: findmnt, losetup --list"
+        tried.append(Finding("scratch folder", False, str(error), remedy, needed=not tried))
+    tried += [
+        _try("bridge", _bridge, "load the modules: modprobe bridge veth"),
+        _try("memory limit", _memory_limit, "mount cgroup version 2, or version 1 with memory", needed=False),
+    ]
+    return [*findings, *tried, _room(settings), _subnet(settings), _addresses(settings), _image(settings)]
 
 
 def _try(name: str, attempt: Callable[[], str], remedy: str, *, needed: bool = True) -> Finding:
@@ -126,12 +130,11 @@ def _overlay(scratch: Path) -> str:
     return "an overlay on an ext4 loop device works"
 
 
-def _bridge(settings: LocalSettings) -> str:
-    name = f"{settings.unit_prefix}doctor"[:15]
-    run(["ip", "link", "add", name, "type", "veth", "peer", "name", f"{name[:-1]}x"])
-    run(["ip", "link", "delete", name])
-    run(["ip", "link", "add", name, "type", "bridge"])
-    run(["ip", "link", "delete", name])
+def _bridge() -> str:
+    name = f"gpd{secrets.token_hex(4)}"  # its own: another doctor may try at this moment
+    for kind in (["veth", "peer", "name", f"{name}x"], ["bridge"]):
+        run(["ip", "link", "add", name, "type", *kind])
+        run(["ip", "link", "delete", name])
     return "bridge and veth work"
 
 
@@ -143,16 +146,18 @@ def _memory_limit() -> str:
 
 
 def _room(settings: LocalSettings) -> Finding:
+    remedy = f"free {ROOM_GIB} GiB, or set the pool's 'state' elsewhere"
     place = settings.state
     while not place.exists():
         place = place.parent
-    room = os.statvfs(place)
+    try:
+        room = os.statvfs(place)
+        under = storage.file_system_of(place)
+    except (ProviderError, OSError) as error:
+        return Finding("disk space", False, str(error), remedy)
     free = room.f_bavail * room.f_frsize // GIB
-    under = storage.file_system_of(place)
     found = f"{free} GiB free on {under.kind} at {place}; overwriting is {under.overwrite}"
-    return Finding(
-        "disk space", free >= ROOM_GIB, found, f"free {ROOM_GIB} GiB, or set the pool's 'state' elsewhere"
-    )
+    return Finding("disk space", free >= ROOM_GIB, found, remedy)
 
 
 def _subnet(settings: LocalSettings) -> Finding:

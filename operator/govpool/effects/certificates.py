@@ -113,7 +113,7 @@ async def _chain(kube: Kube, key: bytes) -> Json:
         if cast("dict[str, str]", found.get("data") or {}).get(PUBLIC_KEY) != published:
             raise KeyUnusableError(
                 f"Secret {secrets.NAMESPACE}/{KEY_SECRET} is not the key whose public half stands in"
-                f" ConfigMap {CHAIN}: restore it, or publish the new one there beside the old one's certificates"
+                f" ConfigMap {CHAIN}: restore it, or publish the new one there"
             )
         return found
     body = cast(
@@ -132,9 +132,7 @@ async def _chain(kube: Kube, key: bytes) -> Json:
             raise
     found = await kube.core_get("configmaps", secrets.NAMESPACE, CHAIN)
     if found is None:
-        raise KubeError(
-            404, "NotFound", f"ConfigMap {secrets.NAMESPACE}/{CHAIN} vanished right after it was made"
-        )
+        raise KubeError(409, "Conflict", f"ConfigMap {secrets.NAMESPACE}/{CHAIN} was there and is not")
     return found
 
 

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from tenacity import RetryCallState, retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from govpool.api.base import FINALIZER, GROUP, REQUEST_LABEL, SETTLED_LABEL, VERSION, Model, Resource, Scope
-from govpool.effects.kube_errors import KubeError, kube_error, may_repeat
+from govpool.effects.kube_errors import KubeError, gone_again, kube_error, may_repeat
 
 __all__ = ["Json", "Kube", "KubeError", "configuration", "session"]
 
@@ -211,7 +211,11 @@ class Kube:
         except KubeError as error:
             if not error.exists:
                 raise
-        found = await self.get(type(resource), resource.metadata.name, resource.metadata.namespace)
+        try:
+            found = await self.get(type(resource), resource.metadata.name, resource.metadata.namespace)
+        except KubeError as error:
+            # Deleted since, or not on disk yet: neither says that what should be created can't be.
+            raise gone_again(error, f"{resource.DEFINITION.kind} {resource.metadata.name}") from None
         wanted, owner = (item.metadata.labels.get(REQUEST_LABEL, "") for item in (resource, found))
         if wanted != owner:
             whose = f"made for the request with UID {owner}" if owner else "made by somebody else"

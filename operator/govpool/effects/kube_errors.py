@@ -45,6 +45,11 @@ def may_repeat(error: BaseException) -> bool:
     return isinstance(error, KubeError) and error.status in (429, 503)
 
 
+def gone_again(error: KubeError, what: str) -> KubeError:
+    """What was said to exist and then was not found: a conflict, to be looked at again; else the error."""
+    return KubeError(409, "Conflict", f"{what} was there and is not") if error.absent else error
+
+
 def advice(error: KubeError) -> str:
     """What to do about an error that waiting alone does not mend; empty when there is nothing to do."""
     if error.status == 401:

@@ -35,7 +35,7 @@ async def once(kube: Kube, name: str, make: Callable[[], Mapping[str, str]]) -> 
             raise
     made = await read(kube, name)
     if made is None:
-        raise KubeError(404, "NotFound", f"Secret {NAMESPACE}/{name} vanished right after it was made")
+        raise KubeError(409, "Conflict", f"Secret {NAMESPACE}/{name} was there and is not")
     return made
 
 

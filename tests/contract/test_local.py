@@ -235,8 +235,11 @@ def test_the_machine_outlives_the_operator_that_made_it(
 ) -> None:
     child = os.fork()
     if child == 0:
-        local_pool.build(want_machine())
-        os.kill(os.getpid(), signal.SIGKILL)
+        try:
+            local_pool.build(want_machine())
+            os.kill(os.getpid(), signal.SIGKILL)
+        finally:
+            os._exit(1)  # a child that raised must not go on as a second test runner
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     (machine,) = provider.list_machines()
     assert machine.state is MachineState.ACTIVE

@@ -95,7 +95,10 @@ async def termination(speaker: Speaker) -> TerminationConfirmation:
     if status is None or status.approved is None or current is None:
         raise refusal("nothing-in-force", speaker.language, request=name)
     approval = status.approved.approval
-    if any(t.approval == approval for t in speaker.request.spec.confirmations.terminations):
+    # One given too early, or for an earlier reduction, is no reason against the one that is waited for.
+    waits_since = next((d.since for d in status.deadlines if d.stage is Stage.TERMINATION), None)
+    given = [t for t in speaker.request.spec.confirmations.terminations if t.approval == approval]
+    if any(waits_since is None or t.at >= waits_since for t in given):
         raise refusal("termination-given", speaker.language, request=name, approval=approval)
     if current.stage is not Stage.TERMINATION or current.state is not StageState.WAITING:
         raise _not_yet(speaker, current)

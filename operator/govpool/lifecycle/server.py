@@ -199,6 +199,7 @@ def _with_orders(status: CloudServerStatus, server: str, orders: Iterable[WorkOr
             and found.ok
             and result.state is WorkOrderState.SUCCEEDED
         ):
+            update["host_key_fingerprint"] = found.facts.get("hostKey", "")
             update["handover"] = HandoverSummary(
                 at=result.finished,
                 proof=found.facts.get("proof", found.message),

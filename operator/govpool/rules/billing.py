@@ -43,7 +43,10 @@ def _start(
     delivered = None if confirmations.delivery is None else confirmations.delivery.at
     match policy.billing.starts_on:
         case BillingStart.DELIVERY_CONFIRMED:
-            return delivered
+            # Nobody can confirm what was not delivered yet: an early word counts from the delivery.
+            if delivered is None or handed_over is None:
+                return None
+            return max(delivered, handed_over, *([trial.ends] if trial else []))
         case BillingStart.HANDED_OVER:
             return handed_over
         case BillingStart.TRIAL_ENDED:

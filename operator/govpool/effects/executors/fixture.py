@@ -38,20 +38,23 @@ async def run_baseline(context: OrderContext) -> OrderResult:
         _control(d.id, d.clause, ok=index % MENDED_EVERY != 0) for index, d in enumerate(definitions)
     ]
     failing = context.pool.spec.connection.settings.get(FAILING, "").split(",")
-    after: list[ModuleResult] = [_control(d.id, d.clause, ok=d.id not in failing) for d in definitions]
+    after: list[ModuleResult] = [
+        _control(d.id, d.clause, ok=d.id not in failing, mended=index % MENDED_EVERY == 0)
+        for index, d in enumerate(definitions)
+    ]
     tolerance = Tolerance(rule.min_score, frozenset(rule.waivable))
     outcome = evaluate(definitions, before, after, level, tolerance)
     return baseline.conclude(context, {server.metadata.name: outcome for server in context.servers})
 
 
-def _control(id_: str, clause: str, *, ok: bool) -> dict[str, JsonValue]:
+def _control(id_: str, clause: str, *, ok: bool, mended: bool = False) -> dict[str, JsonValue]:
     return {
         "id": id_,
         "clause": clause,
         "expected": "simulated",
         "found": "simulated: as expected" if ok else "simulated: otherwise",
         "result": "pass" if ok else "fail",
-        "mended": False,
+        "mended": mended and ok,
         "effective": True,
         "detail": "",
     }

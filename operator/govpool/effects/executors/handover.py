@@ -68,7 +68,11 @@ async def _leave(context: OrderContext, found: dict[str, Target], recorded: dict
         if not proof.locked_out:
             results.append(server_failed(name, f"the operator still gets in: {proof.summary()}"))
             continue
-        facts = {"proof": proof.summary()[:1024], ACCOUNTS: recorded[name][:1024]}
+        facts = {
+            "proof": proof.summary()[:1024],
+            "hostKey": proof.host_key_fingerprint,
+            ACCOUNTS: recorded[name][:1024],
+        }
         results.append(ServerResult(server=name, ok=True, facts=facts))
     failed = [result.message for result in results if not result.ok]
     evidence = keep_json(

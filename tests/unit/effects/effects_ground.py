@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 
 from govpool.api.base import REQUEST_LABEL, ObjectMeta, Resource
+from govpool.api.cloudpolicy import CloudPolicy
+from govpool.api.cloudpool import CloudPool
 from govpool.api.cloudresourcerequest import CloudResourceRequest
 from govpool.api.cloudserver import CloudServer
 from govpool.api.crd import custom_resource_definition
@@ -199,3 +201,19 @@ async def everything(kube: Kube, *, but: tuple[str, ...] = ()) -> str:
         with contextlib.suppress(KubeError):
             text += str(await kube.get_path(path))
     return text
+
+
+def pool_of(name: str = "fixture-pool", **spec: Any) -> CloudPool:
+    (document,) = (
+        d
+        for d in documents("examples/01-supply.yaml")
+        if d["kind"] == "CloudPool" and d["metadata"]["name"] == "fixture-pool"
+    )
+    document["metadata"]["name"] = name
+    document["spec"] |= spec
+    return CloudPool.model_validate(document)
+
+
+def policy_of() -> CloudPolicy:
+    (document,) = documents("policies/yiyang-2025.yaml")
+    return CloudPolicy.model_validate(document)

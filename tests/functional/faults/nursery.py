@@ -135,12 +135,17 @@ class Reaper:
         self._left += kills
         self._more.set()
 
+    def rest(self) -> None:
+        """No kills more, used or not."""
+        self._left = 0
+
     def fate(self) -> tuple[Death, float]:
         """Where the next operator dies, and after how many seconds at the latest."""
         when: When = "before" if self._random.random() < 0.5 else "after"
-        if self._random.random() < 0.6:
-            return Death(self._random.randint(2, 9), when), 5.0
-        return Death(), self._random.uniform(0.2, 1.5)
+        # Mostly after a few effects: how many kills a life cycle sees must not depend on the machine's speed.
+        if self._random.random() < 0.8:
+            return Death(self._random.randint(1, 4), when), 5.0
+        return Death(), self._random.uniform(0.05, 0.4)
 
     async def run(self) -> None:
         """Until cancelled."""

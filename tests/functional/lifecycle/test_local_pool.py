@@ -11,18 +11,15 @@ from govpool.api.baselinereport import BaselineReport
 from govpool.api.cloudserver import CloudServer
 from govpool.api.wipecertificate import WipeCertificate
 from govpool_providers.base import PoolConnection
-from govpool_providers.local import leftovers, purge
 from tests.functional.lifecycle import story
 from tests.functional.lifecycle.world import NAMESPACE, World, world
+from tests.local_pools import local_pool
 
-SUBNET, BRIDGE = "10.213.61.0/24", "gptest61"
 
-
-async def with_local_pool(town: World, tmp_path: Path) -> PoolConnection:
+async def with_local_pool(town: World, tmp_path: Path, connection: PoolConnection) -> None:
     """Point the shipped local pool at a state folder and network of this test's own."""
-    settings = {"state": str(tmp_path / "pool"), "subnet": SUBNET, "bridge": BRIDGE}
     pool = await town.kube.get_path("/apis/govpool.dev/v1alpha1/cloudpools/local-pool")
-    pool["spec"]["connection"]["settings"] = settings  # type: ignore[index,call-overload]
+    pool["spec"]["connection"]["settings"] = dict(connection.settings)  # type: ignore[index,call-overload]
     pool["spec"]["backup"]["location"] = str(tmp_path / "restic")  # type: ignore[index,call-overload]
     pool["metadata"] = {"name": "local-pool"}
     await town.apply(pool)
@@ -35,17 +32,15 @@ async def with_local_pool(town: World, tmp_path: Path) -> PoolConnection:
             "data": {"password": password},
         }
     )
-    return PoolConnection("local-pool", settings)
 
 
 @pytest.mark.root
 @pytest.mark.slow
 @pytest.mark.timeout(420)
-@pytest.mark.xdist_group("local-pool")
 async def test_from_application_to_certificate_on_real_machines(tmp_path: Path) -> None:
-    async with world(tmp_path) as town:
-        connection = await with_local_pool(town, tmp_path)
-        try:
+    with local_pool("local-pool", 6) as connection:
+        async with world(tmp_path) as town:
+            await with_local_pool(town, tmp_path, connection)
             async with town.operator():
                 await town.apply(town.application(pool="local-pool"))
                 await town.decide(by="acceptor")
@@ -70,6 +65,3 @@ async def test_from_application_to_certificate_on_real_machines(tmp_path: Path) 
                 system = "/api/v1/namespaces/govpool-system/secrets"
                 names = {s["metadata"]["name"] for s in (await town.kube.get_path(system))["items"]}  # type: ignore[index,union-attr,call-overload]
                 assert names == {"local-pool-backup", "certificate-signing-key"}
-        finally:
-            purge(connection)
-        assert leftovers(connection) == []

@@ -9,21 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.local_pools import local_pool
 
 from govpool.effects.baseline import definitions, outcome
 from govpool.effects.handover import Login, Step, next_step, prove_locked_out, unit_accounts
 from govpool.effects.playbooks import PlaybookResult, PlaybookRun, Target, run_playbook
 from govpool.rules.baseline import Gate
-from govpool_providers.base import Access, DiskWant, MachineWant, Owner, PoolConnection, Size
-from govpool_providers.local import LocalProvider, leftovers, purge
+from govpool_providers.base import Access, DiskWant, MachineWant, Owner, Size
+from govpool_providers.local import LocalProvider
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 
-SUBNET = "10.213.84.0/24"
 BASELINE = {
     "protection_level": 3,
     "baseline_parameters": {
-        "admin_sources": SUBNET,
+        "admin_sources": "10.0.0.0/8",
         "password_max_days": "60",
     },
 }
@@ -92,12 +92,9 @@ class Place:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("machines")
     operator, unit = make_key(folder, "operator"), make_key(folder, "unit")
-    connection = PoolConnection(
-        "playbooks", {"state": str(folder / "pool"), "bridge": "gpplay0", "subnet": SUBNET}
-    )
-    provider = LocalProvider(connection)
     targets = []
-    try:
+    with local_pool("playbooks", 5) as connection:
+        provider = LocalProvider(connection)
         for name in ("m1", "m2"):
             host = make_key(folder, f"host-{name}")
             access = Access("govpool", operator.public, host.public, host.private)
@@ -107,9 +104,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             machine = provider.ensure_machine(want)
             targets.append(Target(name, machine.addresses[0], "govpool", operator.private, host.public))
         yield Place(tuple(targets), operator, unit, folder / "state", folder)
-    finally:
-        purge(connection)
-        assert leftovers(connection) == []
 
 
 async def test_1_check_mode_finds_and_changes_nothing(place: Place) -> None:

@@ -57,8 +57,8 @@ WORKERS = 32
 INSTALL = "install the kinds with `govpool crds apply`"
 FIRST_WAIT, LONGEST_WAIT = 0.5, 15.0
 """Seconds between two tries to start."""
-SWEEP_EVERY = 600.0
-"""Seconds between two looks for objects whose deletion no event told."""
+SWEEP_FIRST, SWEEP_EVERY = 15.0, 600.0
+"""Seconds between two looks for objects whose deletion no event told: at first, and in the long run."""
 SWEEP_AFTER = 2.0
 """Seconds after the first object of a new list, by when the whole of it has come."""
 
@@ -86,7 +86,6 @@ class Operator:
         self.store = Store()
         self.fault: BaseException | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._relisted: set[type[Resource]] = set()
         self._unsure = asyncio.Event()
         self.kube: Kube
         self.clock: Clock
@@ -190,11 +189,10 @@ class Operator:
         self.store.drop(resource)
         self._wake(resource, None)
 
-    def relisted(self, kind: type[Resource]) -> None:
-        """The kind is listed anew, after a start or a gap in the watch: what was deleted meanwhile is in no
+    def relisted(self) -> None:
+        """Kinds are listed anew, after a start or a gap in the watch: what was deleted meanwhile is in no
         event, and is looked for.
         """
-        self._relisted.add(kind)
         self._unsure.set()
 
     def _wake(self, before: Resource | None, after: Resource | None) -> None:
@@ -202,20 +200,21 @@ class Operator:
             self.queue.add(key)
 
     async def _sweep_for_ever(self) -> None:
+        # A kind of which nothing is left gives no sign when it is listed anew: early looks are for those.
+        every = SWEEP_FIRST
         while True:
             try:
-                await asyncio.wait_for(self._unsure.wait(), SWEEP_EVERY)
+                await asyncio.wait_for(self._unsure.wait(), every)
                 await asyncio.sleep(SWEEP_AFTER)
-                kinds, self._relisted = self._relisted, set()
                 self._unsure.clear()
             except TimeoutError:
-                kinds = set(WATCHED)
-            for kind in kinds:
+                every = min(every * 2, SWEEP_EVERY)
+            for kind in WATCHED:
                 try:
                     await self.sweep(kind)
                 except KubeError as error:
                     log.info("deleted %s are looked for later: %s", kind.DEFINITION.plural, error)
-                    self._relisted.add(kind)
+                    every = SWEEP_FIRST
 
     async def sweep(self, kind: type[Resource]) -> None:
         """Forget the objects of a kind that the server does not have any more.

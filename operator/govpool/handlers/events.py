@@ -26,8 +26,10 @@ through all objects takes as long as reading them did.
 """
 
 
-def registry(operator: Operator, kubeconfig: Path | None) -> kopf.OperatorRegistry:
-    """Handlers of one operator, in a registry of its own."""
+def registry(
+    operator: Operator, kubeconfig: Path | None, stopping: asyncio.Event | None = None
+) -> kopf.OperatorRegistry:
+    """Handlers of one operator, in a registry of its own. ``stopping`` is set once the operator stopped."""
     handlers = kopf.OperatorRegistry()
 
     # Kopf would repeat a start that failed half-way, on top of that half.
@@ -40,6 +42,9 @@ def registry(operator: Operator, kubeconfig: Path | None) -> kopf.OperatorRegist
     @kopf.on.cleanup(registry=handlers)
     async def stop(**_: Any) -> None:
         await operator.stop()
+        if stopping is not None:
+            # Ended by a signal, Kopf would wait another five seconds for whoever waits for this flag.
+            stopping.set()
 
     @kopf.on.login(registry=handlers)
     async def login(**_: Any) -> kopf.AiohttpSession:
@@ -59,7 +64,7 @@ def _follow(handlers: kopf.OperatorRegistry, operator: Operator, kind: type[Reso
     async def seen(event: kopf.RawEvent, **_: Any) -> None:
         body = event["object"]
         if event["type"] is None:
-            operator.relisted(kind)
+            operator.relisted()
         if event["type"] != "DELETED" and operator.store.knows(*_version(kind, body)):
             # Most events are echoes of the operator's own writes and listings: not worth a validation.
             return
@@ -113,7 +118,7 @@ async def run(options: Options, *, liveness: str | None = None, stop: asyncio.Ev
             loop.add_signal_handler(number, stopping.set)
     try:
         await kopf.operator(
-            registry=registry(operator, options.kubeconfig),
+            registry=registry(operator, options.kubeconfig, stopping),
             clusterwide=True,
             standalone=True,
             liveness_endpoint=liveness,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -217,3 +218,13 @@ def pool_of(name: str = "fixture-pool", **spec: Any) -> CloudPool:
 def policy_of() -> CloudPolicy:
     (document,) = documents("policies/yiyang-2025.yaml")
     return CloudPolicy.model_validate(document)
+
+
+async def until(true: Callable[[], object], what: str) -> None:
+    """Wait until it is so; there is no event for what only a test looks at."""
+    try:
+        async with asyncio.timeout(10):
+            while not true():  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+    except TimeoutError:
+        raise AssertionError(f"never {what}") from None

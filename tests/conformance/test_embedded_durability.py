@@ -16,6 +16,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from govpool.standalone.authz import DEFAULT_USERS
 from govpool.standalone.server import ControlPlane
 
 from .conftest import WIDGET_SCHEMA, Api, Kind, connect, definition
@@ -205,7 +206,7 @@ async def test_files_are_their_owners_only(tmp_path: Path) -> None:
             if "token:" in line
         ]
         database = b"".join(p.read_bytes() for p in state.glob("state.db*"))
-        assert len(tokens) == 6
+        assert len(tokens) == len(DEFAULT_USERS)
         assert not any(t.encode() in database for t in tokens)
 
 

@@ -62,7 +62,8 @@ def _began(pid: int) -> str:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return ""
-    return fields[19]
+    # A killed process that nobody has waited for yet is still listed, and does nothing any more.
+    return "" if fields[0] == "Z" else fields[19]
 
 
 class Runs:

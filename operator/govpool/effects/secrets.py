@@ -13,7 +13,11 @@ NAMESPACE = "govpool-system"
 
 
 async def once(kube: Kube, name: str, make: Callable[[], Mapping[str, str]]) -> dict[str, str]:
-    """The Secret's values; made on first use. Whoever comes second reads what the first one made."""
+    """The Secret's values; made on first use. Whoever comes second reads what the first one made.
+
+    Raises:
+        KubeError: the API server; a conflict means that somebody else is making it: look again.
+    """
     found = await read(kube, name)
     if found is not None:
         return found

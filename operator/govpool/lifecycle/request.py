@@ -127,7 +127,7 @@ def _status(
             "approved": approved,
             "applied": applied,
             "pending_approval": found.pending.approval.metadata.name if found.pending else None,
-            "stages": [_stage_status(observation, result) for result in results],
+            "stages": [_stage_status(observation, before, approved, result) for result in results],
             "deadlines": due,
             "who": first.who if first else None,
             "due": first.due if first else None,
@@ -171,7 +171,22 @@ def _phase(
     return RequestPhase.DELIVERY if current in DELIVERY_STAGES else RequestPhase.OPENING
 
 
-def _stage_status(observation: RequestObservation, result: StageResult) -> StageStatus:
+def _stage_status(
+    observation: RequestObservation,
+    before: CloudResourceRequestStatus,
+    approved: ApprovedRevision | None,
+    result: StageResult,
+) -> StageStatus:
+    """How far a stage is. What was done stays told as it was: a later look finds nothing left to do, which
+    would read as if nothing had been done.
+    """
+    same = (
+        approved is not None and before.approved is not None and before.approved.revision == approved.revision
+    )
+    if result.done and same:
+        for told_before in before.stages:
+            if told_before.stage is result.stage and told_before.state is StageState.DONE:
+                return told_before
     return StageStatus(
         stage=result.stage,
         state=result.state,

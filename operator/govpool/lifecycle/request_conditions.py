@@ -75,10 +75,10 @@ def conditions(
             result.stage.value,
             STATE_CONDITION[result.state],
             result.state.value,
-            result.message,
+            message("Verbatim", text=stage.message),
             result.clause,
         )
-        for result in results
+        for result, stage in zip(results, after.stages, strict=True)
     ]
     late = [d for d in after.deadlines if d.overdue]
     if late:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from govpool.api.approval import Approval
-from govpool.api.cloudpolicy import CloudPolicySpec
+from govpool.api.cloudpolicy import CloudPolicySpec, Stage
 from govpool.api.cloudresourcerequest import CloudResourceRequestStatus, Happening
 from govpool.lifecycle.conditions import MAX_MESSAGE
 from govpool.lifecycle.decision import StageResult
@@ -40,6 +40,10 @@ def decisions(approvals: Iterable[Approval], policy: CloudPolicySpec) -> list[Ha
     ]
 
 
+ONCE = frozenset({Stage.TRIAL, Stage.REPORTS, Stage.RIGHT_SIZING, Stage.AGREEMENT, Stage.CONFIRMATION})
+"""Stages that a request goes through once, whatever is approved later."""
+
+
 def stages(revision: int, results: Iterable[StageResult], language: Language) -> list[Happening]:
     """What was carried out."""
     return [
@@ -49,7 +53,9 @@ def stages(revision: int, results: Iterable[StageResult], language: Language) ->
             what=result.stage.value,
             detail=result.message.render(language)[:MAX_MESSAGE],
             article=result.clause,
-            key=f"stage/{revision}/{result.stage.value}",
+            key=f"stage/{result.stage.value}"
+            if result.stage in ONCE
+            else f"stage/{revision}/{result.stage.value}",
         )
         for result in results
         if result.done and result.at is not None

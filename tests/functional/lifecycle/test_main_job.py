@@ -28,6 +28,13 @@ async def test_from_application_to_certificate(tmp_path: Path) -> None:
         await story.deregister(town)
         (certificate,) = await town.kube.list(WipeCertificate, namespace=NAMESPACE)
         assert len(certificate.spec.media) == 6
+        status = (await town.request()).status
+        assert status is not None
+        told = {stage.stage.value: stage.message for stage in status.stages}
+        assert told["Wipe"] == "6 disks were overwritten and read back."
+        assert "confirmed the backup" in told["Backup"]
+        happened = [happening.what for happening in status.history]
+        assert [happened.count(what) for what in ("Trial", "Confirmation", "Provision")] == [1, 1, 2]
     pool = FixtureControl(PoolConnection("fixture-pool", {"state": str(tmp_path / "pool.sqlite")}))
     assert pool.violations() == []
     assert not pool.inventory()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from govpool.api.cloudserver import CloudServer, Desired
 from govpool.api.tenantquota import TenantQuotaStatus
 from govpool.lifecycle.actions import Action, WriteQuota, WriteSpec
@@ -21,7 +23,14 @@ def decide(context: StageContext) -> StageResult:
         return context.waiting(message("ServersGoing", servers=names), actions=actions)
     if deregisters(context) and (write := _give_back(context)) is not None:
         return context.waiting(message("QuotaGivingBack"), actions=(write,))
-    return context.done(message("Reclaimed"), at=context.before)
+    return context.done(message("Reclaimed"), at=max([context.before, *_seen_absent(context)]))
+
+
+def _seen_absent(context: StageContext) -> list[datetime]:
+    """When the disks of what left under this revision were seen to be gone."""
+    left = [s for s in context.observation.servers if s.spec.revision == context.approved.revision]
+    disks = [disk for server in left if server.status for disk in server.status.disks]
+    return [disk.absence.at for disk in disks if disk.absence]
 
 
 def _go(server: CloudServer) -> WriteSpec:

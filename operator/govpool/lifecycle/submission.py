@@ -212,13 +212,19 @@ def _supersede(approval: Approval) -> WriteStatus:
 
 
 def _settle(judged: list[Judged], recorded: ApprovedRevision | None) -> list[Action]:
-    """Approvals that can never matter again: superseded, overtaken, or behind the recorded revision."""
+    """Approvals that can never matter again: superseded, overtaken, or behind the recorded revision.
+
+    Only once its own status tells how it ended: nobody looks at it after this.
+    """
     newest = max((j.approval.spec.revision for j in judged), default=0)
     actions: list[Action] = []
     for item in judged:
         revision, state = item.approval.spec.revision, item.judgement.state
         behind = recorded is not None and revision <= recorded.revision
         overtaken = state in (ApprovalState.REFUSED, ApprovalState.RETURNED) and revision < newest
-        if state is ApprovalState.SUPERSEDED or overtaken or (state is ApprovalState.APPROVED and behind):
+        status = item.approval.status
+        told = status is not None and status.state is state
+        done = state is ApprovalState.SUPERSEDED or overtaken or (state is ApprovalState.APPROVED and behind)
+        if told and done:
             actions.append(Settle(item.approval))
     return actions

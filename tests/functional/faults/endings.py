@@ -53,7 +53,8 @@ async def everything_on_record(world: World, name: str) -> None:
     keys = [happening.key for happening in status.history]
     assert len(keys) == len(set(keys)), "something is told twice"
     approvals = await world.approvals(name)
-    assert [a.status.state for a in approvals if a.status] == [ApprovalState.APPROVED] * 3
+    states = [(a.metadata.name, a.spec.revision, a.status and a.status.state) for a in approvals]
+    assert [state for _, _, state in states] == [ApprovalState.APPROVED] * 3, states
     for approval in approvals:
         stages = [d.stage for d in approval.spec.decisions]
         assert len(stages) == len(set(stages)) == len(approval.spec.steps), "each decision once"

@@ -64,6 +64,11 @@ def put_forward(
     return decided(stored(approval, created=NOW), *verdicts)
 
 
+def told(approval: Approval, state: ApprovalState) -> Approval:
+    """The Approval with the status that was written for it."""
+    return approval.model_copy(update={"status": ApprovalStatus(state=state)})
+
+
 def superseded(found: Submission) -> list[str]:
     return [
         action.resource.metadata.name
@@ -176,6 +181,9 @@ def test_an_edit_after_a_refusal_applies_again() -> None:
     found = submitted(GROWS, 2, approvals=(refused,))
     assert [a.spec.revision for a in made(found)] == [2]
     stands = submitted(GROWS, 2, approvals=(refused, put_forward(GROWS, 2)))
+    assert settled(stands) == [], "nobody was told yet that it was refused"
+    refused = told(refused, ApprovalState.REFUSED)
+    stands = submitted(GROWS, 2, approvals=(refused, put_forward(GROWS, 2)))
     assert settled(stands) == [refused.metadata.name]
 
 
@@ -211,6 +219,8 @@ def test_approved_and_edited_in_the_same_look_carries_out_what_was_approved() ->
 def test_an_approval_behind_the_recorded_revision_is_settled_and_never_comes_back() -> None:
     old = put_forward(None, 1, YES, YES)
     in_force = revision(request(GROWS), number=2, application=ApplicationType.CHANGE)
+    assert settled(submitted(GROWS, 2, approvals=(old,), in_force=in_force)) == []
+    old = told(old, ApprovalState.APPROVED)
     found = submitted(GROWS, 2, approvals=(old,), in_force=in_force)
     assert settled(found) == [old.metadata.name]
     assert found.approved == in_force

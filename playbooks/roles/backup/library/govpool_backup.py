@@ -65,7 +65,7 @@ class Backup:
         adopted = self._adopt()
         if adopted is not None:
             return adopted, False
-        enter_private_mounts()
+        enter_private_mounts(Path(self._p["repository"]), Path(self._p["state_dir"]), Path.cwd(), Path(__file__))
         source = open_source(self._p["device"], Path(self._p["state_dir"]) / self._p["disk_key"])
         try:
             taken = _stamp()

@@ -11,6 +11,7 @@ import os
 import stat
 import struct
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ansible.module_utils.govpool_backup_restic import BackupFailed
 
 CLONE_NEWNS = 0x00020000
 MS_REC_PRIVATE = 0x4000 | (1 << 18)
+MNT_DETACH = 0x2
 _BASE = "ro,nosuid,nodev,noexec"
 _OPTIONS = {
     # Replaying a journal would write to the disk.
@@ -43,13 +45,31 @@ class Source:
     """Why the disk is taken as it is, or what is known of the file system's state."""
 
 
-def enter_private_mounts() -> None:
-    """Give this process mounts of its own, which end with it. Raises BackupFailed without the right to."""
+def enter_private_mounts(*used: Path) -> None:
+    """Give this process mounts of its own, which end with it; what ``used`` lies on stays mounted.
+
+    Mounts of other disks are let go: a copy of them would keep those disks busy for as long as the backup runs.
+    Raises BackupFailed without the right to.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     none = ctypes.c_char_p(None)
     if libc.unshare(CLONE_NEWNS) or libc.mount(none, b"/", none, ctypes.c_ulong(MS_REC_PRIVATE), none):
         error = os.strerror(ctypes.get_errno())
         raise BackupFailed("Source", f"no mount namespace of its own ({error}): the backup runs as root")
+    for point in reversed(list(_mounts_of_disks())):
+        if not any(f"{os.path.realpath(path)}/".startswith(f"{point}/") for path in used):
+            libc.umount2(os.fsencode(point), MNT_DETACH)  # gone already with the one that it lay in
+
+
+def _mounts_of_disks() -> Iterator[str]:
+    """Mount points of loop devices and of overlays (which may lie on one), but for the root."""
+    with open("/proc/self/mountinfo", encoding="utf-8") as lines:
+        for line in lines:
+            fields, _, after = line.partition(" - ")
+            kind, source = after.split(" ")[:2]
+            point = fields.split(" ")[4].encode().decode("unicode_escape")
+            if point != "/" and (kind == "overlay" or source.startswith("/dev/loop")):
+                yield point
 
 
 def open_source(device: str, mountpoint: Path) -> Source:

@@ -22,6 +22,8 @@ from govpool.api.base import (
     Text,
     Title,
 )
+from govpool.api.rectification_words import Enforcement
+from govpool.api.usage import Usage
 from govpool.api.wipecertificate import AbsenceProof, BackupProof, MediumCopy, Sanitisation
 
 PoolKey = Annotated[str, StringConstraints(max_length=40, pattern=r"^[a-z0-9-]+$")]
@@ -33,6 +35,7 @@ class Desired(StrEnum):
 
     RUNNING = "Running"
     STOPPED = "Stopped"
+    """Switched off and kept whole: a quiet period, a forced shutdown."""
     RELEASED = "Released"
     """No machine any more; its disks are kept, detached, for backup and wiping."""
     GONE = "Gone"
@@ -183,6 +186,17 @@ class HandoverSummary(Model):
     """Name of the WorkOrder."""
 
 
+class ServerHold(Model):
+    """Something that govpool enforces on the server, for a notice; recorded before it is done."""
+
+    action: Enforcement
+    """ForcedShutdown or Isolation."""
+    notice: Title
+    """Name of the RectificationNotice."""
+    since: Instant
+    """Since when."""
+
+
 class CloudServerStatus(Model):
     """A server as last seen."""
 
@@ -211,12 +225,20 @@ class CloudServerStatus(Model):
     """The revision whose size and disks it has."""
     baseline: BaselineSummary | None = None
     handover: HandoverSummary | None = None
+    switched_off: bool = False
+    """Whether it was govpool that switched it off, as the spec said; then govpool switches it on again."""
     drift: Annotated[list[ShortText], Field(max_length=16)] = []
     """Where it differs from what was approved."""
     message: Text = ""
     """What happened and what to do next, for people."""
     retry_at: Instant | None = None
     """When govpool tries again."""
+    isolated: bool = False
+    """Whether it is cut from every network, as seen in the pool."""
+    holds: Annotated[list[ServerHold], Field(max_length=2)] = []
+    """What is enforced on it; lifted when the notice is."""
+    usage: Usage | None = None
+    """What was measured of it. Written by whoever measures, never by govpool itself."""
 
 
 class CloudServer(Resource):

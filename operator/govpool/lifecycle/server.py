@@ -23,6 +23,7 @@ from govpool.lifecycle.actions import (
     LetGo,
     ReleaseMachine,
     ResizeMachine,
+    SetPower,
     WriteStatus,
 )
 from govpool.lifecycle.conditions import MAX_MESSAGE, condition, merged
@@ -103,18 +104,38 @@ def _run(observation: ServerObservation, before: CloudServerStatus, seen: SeenIn
         text = message("DisksAttaching", disks=", ".join(disk.name for disk in missing))
         add = AddDisks(server.spec.key, missing)
         return _write(observation, status, ServerPhase.RESIZING, text, SOON, add)
-    if machine.state is MachineState.STOPPED:
-        status = status.model_copy(update={"drift": ["power: Stopped, approved Running"]})
-        return _write(observation, status, ServerPhase.STOPPED, message("MachineStopped"), RESYNC)
+    if server.spec.desired is Desired.STOPPED or machine.state is MachineState.STOPPED:
+        return _stopped(observation, before, status, machine)
     status = status.model_copy(
         update={
             "opened_at": status.opened_at or observation.now,
             "revision": server.spec.revision,
+            "switched_off": False,
             "drift": [],
         }
     )
     phase = ServerPhase.HANDED_OVER if status.handover else ServerPhase.OPEN
     return _write(observation, status, phase, message("MachineRuns"), RESYNC)
+
+
+def _stopped(
+    observation: ServerObservation, before: CloudServerStatus, status: CloudServerStatus, machine: Machine
+) -> Decision:
+    """Switched off and kept, data and all; or found so, and switched on if it was govpool that did it."""
+    server, runs = observation.server, machine.state is not MachineState.STOPPED
+    if server.spec.desired is Desired.STOPPED and runs:
+        status = status.model_copy(update={"switched_off": True, "drift": []})
+        off = SetPower(server.spec.key, on=False)
+        return _write(observation, status, before.phase, message("MachineStopping"), SOON, off)
+    if server.spec.desired is Desired.STOPPED:
+        update = {"switched_off": True, "drift": [], "revision": server.spec.revision}
+        status = status.model_copy(update=update)
+        return _write(observation, status, ServerPhase.STOPPED, message("MachineRests"), RESYNC)
+    if before.switched_off:
+        on = SetPower(server.spec.key, on=True)
+        return _write(observation, status, ServerPhase.STOPPED, message("MachineStarting"), SOON, on)
+    status = status.model_copy(update={"drift": ["power: Stopped, approved Running"]})
+    return _write(observation, status, ServerPhase.STOPPED, message("MachineStopped"), RESYNC)
 
 
 def _size(server: CloudServer) -> Size:
@@ -279,7 +300,8 @@ def _write(
     *actions: Action,
 ) -> Decision:
     server = observation.server
-    ready = phase in (ServerPhase.OPEN, ServerPhase.HANDED_OVER)
+    rests = phase is ServerPhase.STOPPED and server.spec.desired is Desired.STOPPED
+    ready = phase in (ServerPhase.OPEN, ServerPhase.HANDED_OVER) or rests
     conditions = [
         _condition(
             observation, "Ready", ConditionStatus.TRUE if ready else ConditionStatus.FALSE, phase.value, text

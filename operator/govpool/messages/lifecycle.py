@@ -146,6 +146,12 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "The server is stopped and nobody here stopped it: start it or apply for a change.",
         "云服务器已停机且非本系统操作：请启动或申请变更。",
     ),
+    "MachineStopping": ("The server is being switched off and kept.", "正在关停云服务器，资源和数据保留。"),
+    "MachineRests": (
+        "The server is switched off and kept with its data, as its request says.",
+        "云服务器已按申请关停，资源和数据均保留。",
+    ),
+    "MachineStarting": ("The server is being switched on again.", "正在重新启动云服务器。"),
     "MachineFault": ("The pool reports a fault: {fault}", "资源池报告故障：{fault}"),
     "MachineVanished": (
         "The server was there and the pool does not have it any more. It is not made anew: find out who removed it.",

@@ -33,6 +33,7 @@ from govpool.lifecycle.actions import (
     LetGo,
     ReleaseMachine,
     ResizeMachine,
+    SetPower,
     WriteStatus,
 )
 from govpool.lifecycle.observation import ServerObservation, Unknown
@@ -41,7 +42,7 @@ from govpool_providers.base import GIB, DiskState, MachineState, Size
 
 APP = servers()[0]
 DETACHED = pool_disks(APP, DiskState.DETACHED)
-PROVIDER = (EnsureMachine, ResizeMachine, AddDisks, ReleaseMachine, DeleteDisk)
+PROVIDER = (EnsureMachine, ResizeMachine, AddDisks, SetPower, ReleaseMachine, DeleteDisk)
 
 
 def meta(server: CloudServer, **update: object) -> CloudServer:
@@ -167,6 +168,33 @@ def test_drift_is_forgotten_once_it_runs_again() -> None:
     stopped = updated(handed_over(APP), phase=ServerPhase.STOPPED, drift=["power"])
     status = status_after(look(stopped, machine(APP), pool_disks(APP)))
     assert (status.phase, status.drift) == (ServerPhase.HANDED_OVER, [])
+
+
+def resting(server: CloudServer, **status: object) -> CloudServer:
+    spec = server.spec.model_copy(update={"desired": Desired.STOPPED, "revision": 2})
+    return updated(handed_over(server), **status).model_copy(update={"spec": spec})
+
+
+def test_wh_30_a_server_of_a_quiet_period_is_switched_off_and_kept() -> None:
+    observation = look(resting(APP), machine(APP), pool_disks(APP))
+    assert asked_of_pool(observation) == [SetPower(APP.spec.key, on=False)]
+    status = status_after(observation)
+    assert (status.phase, status.switched_off, status.drift) == (ServerPhase.HANDED_OVER, True, [])
+
+
+def test_wh_30_a_server_that_rests_as_asked_is_no_drift() -> None:
+    observation = look(resting(APP, switched_off=True), machine(APP, MachineState.STOPPED), pool_disks(APP))
+    assert asked_of_pool(observation) == []
+    status = status_after(observation)
+    assert (status.phase, status.revision, status.drift) == (ServerPhase.STOPPED, 2, [])
+
+
+def test_wh_30_what_govpool_switched_off_it_switches_on_again() -> None:
+    back = updated(handed_over(APP), phase=ServerPhase.STOPPED, switched_off=True)
+    observation = look(back, machine(APP, MachineState.STOPPED), pool_disks(APP))
+    assert asked_of_pool(observation) == [SetPower(APP.spec.key, on=True)]
+    runs = status_after(look(back, machine(APP), pool_disks(APP)))
+    assert (runs.phase, runs.switched_off) == (ServerPhase.HANDED_OVER, False)
 
 
 # -- orders --------------------------------------------------------------------------------------

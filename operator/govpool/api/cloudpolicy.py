@@ -23,6 +23,14 @@ from govpool.api.base import (
     Title,
     WorkingDays,
 )
+from govpool.api.policy_efficiency import EfficiencyRules
+from govpool.api.policy_evidence import EvidenceRule, MakeGoodRule
+from govpool.api.policy_rectification import RectificationRule
+from govpool.api.policy_roles import Role as Role
+from govpool.api.policy_terms import BusinessCycleRule, EscalationRule
+from govpool.api.policy_terms import EmergencyRule as EmergencyRule
+from govpool.api.policy_terms import TemporaryRule as TemporaryRule
+from govpool.api.policy_words import MaterialType as MaterialType  # noqa: PLC0414 - others know it from here
 
 
 class ApplicationType(StrEnum):
@@ -40,25 +48,6 @@ class ApplicationType(StrEnum):
     """Resources issued first, with papers to follow (应急)."""
     DEREGISTRATION = "Deregistration"
     """The end of use (注销)."""
-
-
-class Role(StrEnum):
-    """Who acts. A role is a group of the API server's users, or the operator itself."""
-
-    UNIT = "unit"
-    """The using unit (云使用单位)."""
-    SPONSOR = "sponsor"
-    """The competent department that applies for a subordinate or outside unit (主管部门)."""
-    ACCEPTOR = "acceptor"
-    """The authority's desk that accepts applications (受理)."""
-    REVIEWER = "reviewer"
-    """The authority's reviewer (审核)."""
-    EXPERT = "expert"
-    """The professional body that assesses (专家评审)."""
-    OPERATOR = "operator"
-    """The technical organ (云技术保障部门), carried out by govpool."""
-    PROVIDER = "provider"
-    """The cloud service provider (云服务商)."""
 
 
 class Stage(StrEnum):
@@ -131,28 +120,6 @@ class CalendarRule(Model):
     """Days off that were announced after the calendar was published."""
     workdays: Annotated[list[Day], Field(max_length=200)] = []
     """Make-up workdays that were announced after the calendar was published."""
-
-
-class MaterialType(StrEnum):
-    """A paper that an application carries (申请材料)."""
-
-    REQUEST_LETTER = "RequestLetter"
-    RESOURCE_TABLE = "ResourceTable"
-    PROJECT_APPROVAL = "ProjectApproval"
-    CONSTRUCTION_PLAN = "ConstructionPlan"
-    MIGRATION_PLAN = "MigrationPlan"
-    SECURITY_ASSESSMENT = "SecurityAssessment"
-    PURCHASE_CONTRACT = "PurchaseContract"
-    CHANGE_FORM = "ChangeForm"
-    DEREGISTRATION_FORM = "DeregistrationForm"
-    EXPERT_OPINION = "ExpertOpinion"
-    DOMAIN_PLAN = "DomainPlan"
-    PROTECTION_FILING = "ProtectionFiling"
-    PROTECTION_ASSESSMENT = "ProtectionAssessment"
-    CRYPTO_ASSESSMENT = "CryptoAssessment"
-    SOFTWARE_TEST = "SoftwareTest"
-    SOURCE_AUDIT = "SourceAudit"
-    OTHER = "Other"
 
 
 class MaterialRule(Model):
@@ -333,30 +300,6 @@ class MigrationRule(Model):
     """Where it says so."""
 
 
-class TemporaryRule(Model):
-    """Temporary expansions (临时扩容)."""
-
-    max_duration: Duration
-    """The longest period."""
-    extension_lead: WorkingDays
-    """How long ahead an extension is asked for."""
-    article: Article
-    """Where it says so."""
-
-
-class EmergencyRule(Model):
-    """Emergency issuing (应急发放)."""
-
-    papers_within: WorkingDays | None = None
-    """The papers follow within this span after issuing; none where the regulation sets no number."""
-    max_duration: Duration | None = None
-    """The longest use."""
-    extension_lead: WorkingDays | None = None
-    """How long ahead an extension is asked for."""
-    article: Article
-    """Where it says so."""
-
-
 class Verification(StrEnum):
     """How a wipe is verified."""
 
@@ -393,6 +336,8 @@ class DeregistrationReason(StrEnum):
     OUTDATED = "FunctionOutdatedByUpgrade"
     OTHER_POLICY = "OtherRequiredByPolicy"
     NO_LONGER_NEEDED = "NoLongerNeeded"
+    FORCED_BY_NOTICE = "ForcedByNotice"
+    """Decided on a rectification notice; no reason that a unit can apply with."""
 
 
 class DeregistrationRule(Model):
@@ -475,6 +420,10 @@ class CloudPolicySpec(Model):
     """Temporary expansions."""
     emergency: EmergencyRule | None = None
     """Emergency issuing."""
+    business_cycles: BusinessCycleRule | None = None
+    """Resources follow the unit's busy and quiet periods."""
+    escalation: EscalationRule | None = None
+    """Who is told of an overdue clock."""
     deregistration: DeregistrationRule
     """The end of use."""
     provider_exit: ProviderExitRule | None = None
@@ -483,6 +432,14 @@ class CloudPolicySpec(Model):
     """Where allocation is bound to the unit's quota."""
     issuing_stop_article: Article | None = None
     """Where a unit that does not rectify is issued nothing more (停止发放云资源)."""
+    efficiency: EfficiencyRules | None = None
+    """How the use of resources is judged."""
+    evidence: Annotated[list[EvidenceRule], Field(max_length=16)] = []
+    """Assessments and filings that must be valid."""
+    make_good: Annotated[list[MakeGoodRule], Field(max_length=8)] = []
+    """What systems that were on the cloud before the regulation make good."""
+    rectification: RectificationRule | None = None
+    """Notices and what follows from them."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(

@@ -20,6 +20,7 @@ from govpool.api.base import (
     ShortText,
     Title,
 )
+from govpool.api.cloudresourcerequest import Material
 
 
 class OperatingMode(StrEnum):
@@ -144,6 +145,8 @@ class CloudPoolSpec(Model):
     """Networks (CIDR) that administrators come from; the baseline lets them in from nowhere else."""
     state: PoolState = PoolState.OPEN
     """Whether it takes new servers."""
+    evidence: Annotated[list[Material], Field(max_length=16)] = []
+    """Assessments and filings of the platform itself."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(

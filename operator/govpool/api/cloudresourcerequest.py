@@ -32,6 +32,8 @@ from govpool.api.cloudpolicy import (
     Role,
     Stage,
 )
+from govpool.api.finding import RequestFinding
+from govpool.api.request_terms import EmergencyUse
 
 
 class Network(StrEnum):
@@ -69,6 +71,8 @@ class System(Model):
     """The network that it is on."""
     migrated_from: MigratedFrom | None = None
     """Where it comes from, for a system that moves onto the cloud."""
+    on_cloud_since: Day | None = None
+    """Since when it has been on this cloud, for one that was there before its application."""
 
 
 class Material(Model):
@@ -156,6 +160,8 @@ class Emergency(Model):
 
     cause: Text
     """The cause, as the regulation lists them."""
+    until: Day | None = None
+    """Last day of use. A later one asks for an extension; without it the longest that the policy lets."""
 
 
 class Term(Model):
@@ -267,8 +273,17 @@ class Confirmations(Model):
     """Receipts for backups; only added to. Nothing is wiped before the receipt of its backup."""
     terminations: Annotated[list[TerminationConfirmation], Field(max_length=32)] = []
     """The service has ended (服务终止); only added to."""
+    old_environment_removed: Confirmation | None = None
+    """The environment that the system came from was taken down."""
+
+    unused: Confirmation | None = None
+    """The unit says that it did not use the trial (试运行期未使用)."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(oldSelf.unused) || (has(self.unused) && self.unused == oldSelf.unused)",
+            "that the trial was not used was stated and stands",
+        ),
         Rule(
             "!has(oldSelf.agreement) || (has(self.agreement) && self.agreement == oldSelf.agreement)",
             "agreement was given and stands",
@@ -276,6 +291,11 @@ class Confirmations(Model):
         Rule(
             "!has(oldSelf.delivery) || (has(self.delivery) && self.delivery == oldSelf.delivery)",
             "delivery was confirmed and stands",
+        ),
+        Rule(
+            "!has(oldSelf.oldEnvironmentRemoved) || (has(self.oldEnvironmentRemoved)"
+            " && self.oldEnvironmentRemoved == oldSelf.oldEnvironmentRemoved)",
+            "the removal of the old environment was stated and stands",
         ),
         Rule(
             "oldSelf.backups.all(b, b in self.backups)",
@@ -417,10 +437,14 @@ class ApprovedRevision(Model):
     """Hash of content and papers."""
     content: RequestContent
     """Exactly what was approved; nothing else is ever carried out."""
+    asked_at: Instant | None = None
+    """When it was applied for: its Approval was made."""
     at: Instant
     """When the last decision was given."""
     decided_by: Title = "-"
     """Who gave it."""
+    notice: Title | None = None
+    """The RectificationNotice that forced it, in the place of an Approval."""
 
 
 class AppliedRevision(Model):
@@ -448,6 +472,12 @@ class Deadline(Model):
     """Clause, with the policy's code: ``YY-19(2)``."""
     overdue: bool = False
     """Whether it has passed. An overdue clock never approves or refuses anything."""
+    by_itself: bool = False
+    """Whether it passes by itself: something ends then, and nobody has to act."""
+    escalated_to: Role | None = None
+    """Who was told that it ran out and nobody acted."""
+    escalated_at: Instant | None = None
+    """Since when."""
 
 
 class StageState(StrEnum):
@@ -548,6 +578,10 @@ class CloudResourceRequestStatus(Model):
     billing: Billing = Billing()
     keep_old_environment_until: Instant | None = None
     """Until then the environment that the system came from must be kept."""
+    emergency: EmergencyUse | None = None
+    """What was issued in an emergency and is in force."""
+    overdue_clocks: Annotated[int, Field(ge=0)] = 0
+    """How many clocks ran out so far, whoever they were for."""
     fee_per_year: Money | None = None
     """Of the revision in force, in CNY."""
     addresses: Annotated[list[ServerAddress], Field(max_length=400)] = []
@@ -558,6 +592,10 @@ class CloudResourceRequestStatus(Model):
     """The story, oldest first."""
     citations: Annotated[list[ShortText], Field(max_length=32)] = []
     """Clauses that the last decision rests on."""
+    findings: Annotated[list[RequestFinding], Field(max_length=32)] = []
+    """What stands against it: use, evidence, papers. None of it acts by itself."""
+    reduced_at: Instant | None = None
+    """When its last reduction was approved."""
 
 
 class CloudResourceRequest(Resource):

@@ -9,6 +9,7 @@ from govpool.api.cloudpolicy import CloudPolicy
 from govpool.api.cloudpool import CloudPool
 from govpool.api.cloudresourcerequest import CloudResourceRequest
 from govpool.api.cloudserver import CloudServer
+from govpool.api.rectificationnotice import RectificationNotice
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.tenantquota import TenantQuota
 from govpool.api.wipecertificate import WipeCertificate
@@ -25,6 +26,7 @@ KINDS: tuple[type[Resource], ...] = (
     CloudServer,
     BaselineReport,
     WipeCertificate,
+    RectificationNotice,
 )
 
 

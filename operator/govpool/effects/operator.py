@@ -108,16 +108,7 @@ class Operator:
         self.clock, following = await _until_done(self._reach)
         if following is not None:
             self._keep(following)
-        self.queue = WorkQueue(self.clock)
-        self.reconciler = Reconciler(
-            self.kube,
-            self.store,
-            self.clock,
-            Pools(self.kube),
-            self._options.state_dir,
-            Feedback(self.queue.add, self.saw, self.lost),
-            self._options.language,
-        )
+        self.equip(self.kube, self.clock, Pools(self.kube), WorkQueue(self.clock))
         await _until_done(self._learn)
         for kind in WATCHED:
             for resource in self.store.all(kind):
@@ -127,6 +118,19 @@ class Operator:
         self._spawn(self._sweep_for_ever(), "sweep")
         for number in range(self._options.workers):
             self._spawn(self._work(), f"worker {number}")
+
+    def equip(self, kube: Kube, clock: Clock, pools: Pools, queue: WorkQueue) -> None:
+        """What it works with: a simulation brings its own."""
+        self.kube, self.clock, self.queue = kube, clock, queue
+        self.reconciler = Reconciler(
+            kube,
+            self.store,
+            clock,
+            pools,
+            self._options.state_dir,
+            Feedback(queue.add, self.saw, self.lost),
+            self._options.language,
+        )
 
     async def stop(self) -> None:
         """End every worker and every run, and give the runs up to whoever comes next. May be repeated."""

@@ -75,9 +75,15 @@ class WorkQueue:
 
     async def take(self) -> Key:
         """The next key; it counts as running until :meth:`done`."""
-        while not self._ready:
+        while (key := self.take_now()) is None:
             self._wake.clear()
             await self._wake.wait()
+        return key
+
+    def take_now(self) -> Key | None:
+        """The next key, or None when none waits; it counts as running until :meth:`done`."""
+        if not self._ready:
+            return None
         key = self._ready.popleft()
         self._queued.discard(key)
         self._running.add(key)
@@ -100,18 +106,27 @@ class WorkQueue:
         """Whether nothing waits and nothing runs; due times do not count."""
         return not self._ready and not self._running
 
+    def strike(self) -> datetime | None:
+        """Move keys whose time has come to the queue; when the next one comes, if any."""
+        now = self._clock.now()
+        while self._due:
+            due, key = self._due[0]
+            current = self._due_of.get(key) == due
+            if current and due > now:
+                return due
+            heapq.heappop(self._due)
+            if current:
+                del self._due_of[key]
+                self.add(key)
+        return None
+
     async def run_heap(self) -> None:
         """Move keys whose time has come to the queue, for ever."""
         while True:
-            now = self._clock.now()
-            while self._due and self._due[0][0] <= now:
-                due, key = heapq.heappop(self._due)
-                if self._due_of.get(key) == due:
-                    del self._due_of[key]
-                    self.add(key)
+            due = self.strike()
             # Nothing awaited since the look at the heap: what is added from here on sets it again.
             self._moved.clear()
-            wait = min((self._due[0][0] - now).total_seconds(), NAP) if self._due else NAP
+            wait = min((due - self._clock.now()).total_seconds(), NAP) if due else NAP
             try:
                 await asyncio.wait_for(self._moved.wait(), max(wait, 0.001))
             except TimeoutError:

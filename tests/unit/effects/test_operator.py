@@ -226,7 +226,7 @@ async def test_a_part_that_must_run_and_ends_is_told(
         made.queue._due.append("no due time")  # type: ignore[arg-type]
         made.queue._moved.set()
         await asyncio.wait_for(broken.wait(), 5)
-        assert isinstance(made.fault, TypeError) and "heap ended by a bug" in caplog.text
+        assert isinstance(made.fault, ValueError) and "heap ended by a bug" in caplog.text
     finally:
         await made.stop()
 

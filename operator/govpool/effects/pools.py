@@ -26,7 +26,8 @@ INSISTENCE = 5
 """Tries of one call within a run."""
 
 
-def _may_pass(error: BaseException) -> bool:
+def may_pass(error: BaseException) -> bool:
+    """Whether the same call may work a moment later."""
     return isinstance(error, ProviderError) and error.code in (
         ErrorCode.RETRYABLE,
         ErrorCode.CONFLICT,
@@ -71,7 +72,7 @@ class Pool:
             ProviderError: as :meth:`call`.
         """
         tries = AsyncRetrying(
-            retry=retry_if_exception(_may_pass),
+            retry=retry_if_exception(may_pass),
             stop=stop_after_attempt(INSISTENCE),
             wait=wait_random_exponential(multiplier=0.2, max=5),
             reraise=True,

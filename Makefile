@@ -31,16 +31,25 @@ test: $(READY) lint ## Lint, then every test but the benchmarks (TESTS=tests/uni
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) $(TESTS) --ignore=tests/bench -n $(WORKERS) --dist loadgroup $(ARGS)
 
 .PHONY: lint
-lint: $(READY) ## ruff, mypy --strict, import contracts, drift of the CRDs
+lint: $(READY) ## ruff, mypy --strict, import contracts, drift of the CRDs and of docs/regulations.md
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet . || { echo 'Not formatted: run `$(BIN)/ruff format .`' >&2; exit 1; }
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m govpool.effects.crds --check crds
+	@$(BIN)/python tools/regulations.py --check
 
 .PHONY: crds
 crds: $(READY) ## Write crds/ from the models
 	@$(BIN)/python -m govpool.effects.crds crds
+
+.PHONY: docs
+docs: $(READY) ## Write docs/regulations.md from the register of clauses (policies/register)
+	@$(BIN)/python tools/regulations.py
+
+.PHONY: where
+where: $(READY) ## Say what carries a clause out: make where ARTICLE='YY-19(2)'
+	@$(BIN)/govpool policy where '$(ARTICLE)'
 
 .PHONY: bench
 bench: $(READY) ## Measure what the performance figures in the documents rest on

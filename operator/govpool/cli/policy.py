@@ -11,7 +11,7 @@ from govpool.cli.errors import CliError, Exit
 from govpool.cli.options import LanguageOption, language_of
 from govpool.cli.run import fail
 
-app = typer.Typer(help="Check a regulation (CloudPolicy) before it is put in force.")
+app = typer.Typer(help="Check a regulation (CloudPolicy) before it is put in force; look a clause up.")
 
 
 @app.command()
@@ -49,3 +49,27 @@ def check(
             mistakes += policy.mistakes
     if mistakes:
         raise typer.Exit(Exit.NO)
+
+
+@app.command()
+def where(
+    clauses: Annotated[
+        list[str], typer.Argument(metavar="CLAUSE...", help="YY-19(2), in quotes: code, article, item.")
+    ],
+    language: LanguageOption,
+) -> None:
+    """Say what carries a clause out: policy field, rule function, life-cycle place, tests, state.
+
+    Needs no cluster. Exit code 2 for what is no clause, 1 for an article that no text has.
+    """
+    from govpool.cli.register_file import load, told
+
+    register = load()
+    for index, clause in enumerate(clauses):
+        try:
+            lines = told(register, clause, language_of(language))
+        except ValueError as error:
+            fail(CliError(str(error), Exit.USAGE))
+        except LookupError as error:
+            fail(CliError(str(error.args[0])))
+        typer.echo("\n".join(["", *lines] if index else lines))

@@ -33,6 +33,7 @@ from govpool.effects.queue import WorkQueue
 from govpool.effects.reconcile import Reconciler
 from govpool.effects.signing import CertificateRefusedError, KeyUnusableError
 from govpool.effects.store import Key, Store
+from govpool.lifecycle.decision import Decision
 from govpool.messages import Language
 from govpool_providers.errors import ProviderError
 
@@ -254,8 +255,12 @@ class Operator:
             log.exception("%s: again in %.1f s", key, self.queue.retry(key))
         else:
             self.queue.succeeded(key)
-            if decision.look_again is not None:
-                self.queue.add_at(key, decision.look_again)
+            self.look_again(key, decision)
+
+    def look_again(self, key: Key, decision: Decision) -> None:
+        """Reconcile the key again when the decision says so."""
+        if decision.look_again is not None:
+            self.queue.add_at(key, decision.look_again)
 
 
 def readable(kind: type[Resource], document: Json) -> Resource | None:

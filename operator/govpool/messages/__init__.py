@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from govpool.messages import cli, demo, lifecycle, policy, rules
+from govpool.messages import cli, demo, lifecycle, policy, rules, simulation
 
 Language = Literal["en", "zh"]
 
@@ -19,6 +19,7 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
     **policy.TEXTS,
     **lifecycle.TEXTS,
     **cli.TEXTS,
+    **simulation.TEXTS,
     **demo.TEXTS,
 }
 """Key to (English, Chinese) templates of :meth:`str.format`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from govpool.api.base import BilingualText, Model
-from govpool.api.cloudpolicy import ApplicationType, Role, Stage
+from govpool.api.cloudpolicy import ApplicationType, CalendarRule, Role, Stage
 from govpool.api.cloudresourcerequest import Happening, RequestPhase, StageState
 from govpool.api.tenantquota import Amounts, Standing
 
@@ -23,6 +23,8 @@ class PolicyTold(Model):
     title: BilingualText
     document_number: str
     time_zone: str
+    calendar: CalendarRule = CalendarRule()
+    """Which days are working days."""
 
 
 class PhaseSpan(Model):

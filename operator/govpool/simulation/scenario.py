@@ -88,6 +88,17 @@ class Event(Part):
     policies: list[Name] = []
     """Happens only under these policies; empty: under all."""
 
+    @property
+    def whose(self) -> str | None:
+        """The request that it belongs to, if any."""
+        found: str | None = getattr(self, "request", None)
+        return found
+
+    @property
+    def detail(self) -> str:
+        """A word about it, for the time line."""
+        return ""
+
     @model_validator(mode="after")
     def _one_time(self) -> Event:
         if self.at is not None and self.after is not None:
@@ -126,6 +137,11 @@ class Decide(Event):
     verdict: Verdict = Verdict.APPROVE
     opinion: Text = ""
 
+    @property
+    def detail(self) -> str:
+        """A word about it, for the time line."""
+        return self.verdict.value
+
 
 class Confirm(Event):
     """The unit confirms: delivery, the tripartite agreement, the receipt of a backup, the end of service."""
@@ -135,6 +151,11 @@ class Confirm(Event):
     what: Literal["delivery", "agreement", "backup", "termination"]
     statement: Text = ""
 
+    @property
+    def detail(self) -> str:
+        """A word about it, for the time line."""
+        return self.what
+
 
 class FileReport(Event):
     """The unit files a report."""
@@ -142,6 +163,11 @@ class FileReport(Event):
     do: Literal["report"]
     request: Name
     type: ReportType
+
+    @property
+    def detail(self) -> str:
+        """A word about it, for the time line."""
+        return self.type.value
 
 
 class Complete(Event):
@@ -179,6 +205,11 @@ class Fault(Event):
     """The call that is the first to fail, counted from now; without one every call fails."""
     times: Annotated[int, Field(ge=1)] = 1
     """How many calls fail, with ``first``."""
+
+    @property
+    def detail(self) -> str:
+        """A word about it, for the time line."""
+        return f"{self.pool} {self.code}"
 
 
 class Heal(Event):
@@ -224,6 +255,11 @@ class Patch(Event):
     """Merge patch over the whole object. ``${now}`` and ``${today}`` stand for the time."""
     subresource: Literal["status"] | None = None
 
+    @property
+    def detail(self) -> str:
+        """A word about it, for the time line."""
+        return f"{self.kind} {self.name or ''}".strip()
+
 
 class Delete(Event):
     """An object is deleted."""
@@ -234,6 +270,11 @@ class Delete(Event):
     namespace: Name | None = None
     request: Name | None = None
     """Instead of a name, as for ``patch``; of kind CloudResourceRequest the request itself."""
+
+    @property
+    def detail(self) -> str:
+        """A word about it, for the time line."""
+        return f"{self.kind} {self.name or ''}".strip()
 
 
 class Note(Event):
@@ -298,10 +339,12 @@ class Reaction(Part):
     """Only to what was made for these requests; empty: to all."""
     policies: list[Name] = []
     """Only under these policies; empty: under all."""
+    does: Literal["act", "nothing"] = "act"
+    """``nothing``: nobody ever answers such an object by himself."""
     by: Title | None = None
     after: Span = WorkingDays(working_days=1)
     time: TimeOfDay = "10:00"
-    body: Json
+    body: Json = {}
     """Merge patch over the whole object. ``${now}`` and ``${today}`` stand for the time."""
     subresource: Literal["status"] | None = None
     told: BilingualText | None = None

@@ -1,0 +1,59 @@
+"""What an API server does with what people write: defaults, pruning, schema, CEL rules."""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+from typing import Any, TypeVar, cast
+
+from pydantic import ValidationError
+
+from govpool.api.base import API_VERSION, Resource
+from govpool.api.crd import custom_resource_definition
+from govpool.effects.kube import Json
+from govpool.effects.kube_errors import KubeError
+from govpool.standalone.cel import RuleNode, rule_errors
+from govpool.standalone.patch import merge_patch
+from govpool.standalone.schema import Schema
+
+R = TypeVar("R", bound=Resource)
+
+
+class Door:
+    """Admits what the CustomResourceDefinitions admit. Who may write what is not asked: scenarios name the
+    people who may.
+    """
+
+    def admit(self, kind: type[R], document: Json, before: Json | None) -> R:
+        """The object as it would be stored.
+
+        Raises:
+            KubeError: Invalid, with every reason.
+        """
+        schema, rules = _schema(kind)
+        sound = copy.deepcopy(document)
+        sound["apiVersion"], sound["kind"] = API_VERSION, kind.DEFINITION.kind
+        unknown = schema.prune(sound)
+        schema.default(sound)
+        errors = [str(error) for error in schema.errors(sound)]
+        errors = errors or [str(error) for error in rule_errors(rules, sound, before)]
+        errors += [f"{name}: unknown field" for name in unknown]
+        if errors:
+            meta = cast(Json, document.get("metadata") or {})
+            raise KubeError(422, "Invalid", f"{kind.DEFINITION.kind} {meta.get('name')}: {'; '.join(errors)}")
+        try:
+            return kind.model_validate(sound)
+        except ValidationError as error:
+            raise KubeError(422, "Invalid", str(error)) from None
+
+
+def merged(target: Json, patch: Json) -> Json:
+    """A JSON merge patch (RFC 7386) applied; both arguments stay as they are."""
+    return cast(Json, merge_patch(target, patch))
+
+
+@cache
+def _schema(kind: type[Resource]) -> tuple[Schema, RuleNode]:
+    version = custom_resource_definition(kind)["spec"]["versions"][0]
+    node: dict[str, Any] = version["schema"]["openAPIV3Schema"]
+    return Schema(node), RuleNode(node, root=True)

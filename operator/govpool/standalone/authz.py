@@ -52,7 +52,7 @@ _EVERYONE = (
 )  # fmt: skip
 _DECIDER = (
     _grant(GROUP, "*", READ),
-    _grant(GROUP, "approvals", _EDIT),
+    _grant(GROUP, "approvals rectificationnotices", _EDIT),
     _grant("core", "namespaces", READ),
     _grant(_EVENTS, "events", READ),
 )
@@ -72,13 +72,13 @@ ROLES: Mapping[str, tuple[Grant, ...]] = {
     # takes applications in
     "govpool:acceptor": _DECIDER,
     # reviews and approves them
-    "govpool:reviewer": _DECIDER,
+    "govpool:reviewer": (*_DECIDER, _grant(GROUP, "rectificationnotices", frozenset({"create"}))),
     # assesses complex or large applications, and plans
     "govpool:expert": _DECIDER,
     # reports what it did of the work orders given to it
     "govpool:provider": (
         _grant(GROUP, "*", READ),
-        _grant(GROUP, "workorders", _EDIT),
+        _grant(GROUP, "workorders cloudservers/status", _EDIT),
         _grant("core", "namespaces", READ),
         _grant(_EVENTS, "events", READ),
     ),
@@ -96,6 +96,7 @@ ROLES: Mapping[str, tuple[Grant, ...]] = {
         _grant(GROUP, _SUPPLY, READ),
         _grant(GROUP, "*", READ, own=True),
         _grant(GROUP, "cloudresourcerequests", _WRITE, own=True),
+        _grant(GROUP, "rectificationnotices", _EDIT, own=True),
         _grant(_EVENTS, "events", READ, own=True),
         _grant("core", "namespaces", frozenset({"get"}), own=True),
     ),

@@ -91,6 +91,9 @@ def _store(server: Server, obj: Obj) -> None:
     bare = {**obj, "spec": {k: v for k, v in obj["spec"].items() if k not in ("decisions", "confirmations")}}
     made = server.create(bare)
     assert made.code == 201, made.message
+    if "status" in obj:
+        seen = server.replace(obj, subresource="status")
+        assert seen.code == 200, seen.message
     for by in sorted(signed):
         signer = by if by in server.clients or by in server.impersonated else None
         assert signer is not None, f"{by} is no user of the table"

@@ -301,7 +301,7 @@ WIDGET_SCHEMA: Obj = {
             "x-kubernetes-validations": [
                 {"rule": "self.size >= oldSelf.size", "message": "size may not shrink", "fieldPath": ".size"},
                 {"rule": "!has(self.names) || self.names.all(n, n.size() < 5)",
-                 "messageExpression": "'long names among ' + string(self.names.size())"},
+                 "messageExpression": "'too long: ' + self.names[0]"},
                 {"rule": "self.color != 'green' || self.size < 50"},
             ],
             "properties": {

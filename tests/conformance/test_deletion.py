@@ -55,12 +55,12 @@ async def test_preconditions(api: Api, widgets: Kind) -> None:
     wrong = {"preconditions": {"uid": "00000000-0000-0000-0000-000000000000"}}
     reply = await api.delete(f"{widgets.path}/a", wrong)
     assert (reply.code, reply.reason) == (409, "Conflict")
-    assert "UID in precondition" in reply.message
+    assert "the UID in the precondition" in reply.message
     await api.patch(f"{widgets.path}/a", {"spec": {"size": 4}})
     stale = {"preconditions": {"resourceVersion": made["metadata"]["resourceVersion"]}}
     reply = await api.delete(f"{widgets.path}/a", stale)
     assert reply.code == 409
-    assert "ResourceVersion in precondition" in reply.message
+    assert "the ResourceVersion in the precondition" in reply.message
     right = {"preconditions": {"uid": made["metadata"]["uid"]}}
     assert (await api.delete(f"{widgets.path}/a", right)).code == 200
 

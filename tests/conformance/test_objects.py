@@ -71,7 +71,8 @@ async def test_body_must_fit_the_path(api: Api, widgets: Kind) -> None:
     text = "the namespace of the provided object does not match the namespace sent on the request"
     assert reply.message == text
     reply = await api.post(widgets.path, widgets.make() | {"kind": "Gadget"})
-    assert reply.code == 400
+    assert (reply.code, reply.causes[0]["field"]) == (422, "kind")
+    assert reply.causes[0]["message"] == 'Invalid value: "Gadget": must be Widget'
     reply = await api.post(widgets.path, widgets.make() | {"apiVersion": "v1"})
     assert reply.code == 400
     created = (await api.post(widgets.path, widgets.make())).body
@@ -148,6 +149,11 @@ async def test_wrong_uid(api: Api, widgets: Kind) -> None:
     made["metadata"]["uid"] = "00000000-0000-0000-0000-000000000000"
     made["metadata"].pop("resourceVersion")
     reply = await api.patch(f"{widgets.path}/a", {"metadata": {"uid": made["metadata"]["uid"]}})
+    assert reply.code == 422
+    assert "field is immutable" in reply.message
+    version = (await api.get(f"{widgets.path}/a")).body["metadata"]["resourceVersion"]
+    made["metadata"]["resourceVersion"] = version
+    reply = await api.put(f"{widgets.path}/a", made)
     assert reply.code == 409
     assert "Precondition failed: UID in precondition" in reply.message
 
@@ -209,7 +215,7 @@ async def test_secret_string_data_and_immutability(api: Api, ns: str) -> None:
 
 async def test_yaml_bodies(api: Api, widgets: Kind) -> None:
     text = (
-        f"apiVersion: {widgets.api_version}\nkind: Widget\nmetadata: {{name: y}}\nspec: "
+        f"apiVersion: {widgets.api_version}\nkind: Widget\nmetadata: {{name: in-yaml}}\nspec: "
         f"{{size: 7, since: 2026-01-02T03:04:05Z}}\n"
     )
     reply = await api.request("POST", widgets.path, raw=text.encode(), media="application/yaml")

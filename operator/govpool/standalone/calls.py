@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass, field
 
 from .authn import User
-from .errors import bad_request
+from .errors import bad_request, invalid, invalid_value
 from .kinds import event_from_core, event_to_core
-from .objects import Key, Obj, encode
+from .objects import Key, Obj, encode, meta
 from .resources import Resource
 from .storage import Stored
 
@@ -116,7 +116,7 @@ def deleted(call: Call, head: Stored) -> Obj:
 
 
 def check_type(call: Call, obj: Obj) -> None:
-    """Check that a body is of the kind that the path says; raises 400."""
+    """Check that a body is of the kind that the path says; raises 400, and 422 for a kind of ours."""
     resource = call.resource
     if not resource.custom:
         # a built-in kind is known from the path, and clients leave it out
@@ -132,6 +132,9 @@ def check_type(call: Call, obj: Obj) -> None:
             f" ({resource.api_version})"
         )
     if obj["kind"] != resource.kind:
+        if resource.custom:
+            error = invalid_value("kind", obj["kind"], f"must be {resource.kind}")
+            raise invalid(resource.kind, resource.group, call.name or str(meta(obj).get("name", "")), [error])
         raise bad_request(
             f'{obj["kind"]} in version "{resource.version}" cannot be handled as a '
             f"{resource.kind}: no kind"

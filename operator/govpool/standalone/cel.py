@@ -181,9 +181,10 @@ class RuleNode:
         message = self._message(rule, scope)
         if rule.reason == "FieldValueForbidden":
             return forbidden_field(where, message)
-        show = rule.reason != "FieldValueRequired"
-        detail = "" if rule.reason == "FieldValueDuplicate" else message
-        return FieldError(where, _REASONS[rule.reason], detail, kind, show_value=show)
+        if rule.reason == "FieldValueDuplicate":
+            return FieldError(where, _REASONS[rule.reason], "", kind, show_value=True)
+        # Newer API servers leave the value out: of an object they would only tell that it is one.
+        return FieldError(where, _REASONS[rule.reason], message)
 
     def _message(self, rule: Rule, scope: dict[str, Any]) -> str:
         if rule.message_expression:

@@ -95,6 +95,8 @@ def _version_errors(versions: list[Any]) -> Iterator[FieldError]:
             "spec.versions", versions, "must have exactly one version marked as storage version"
         )
     seen: set[str] = set()
+    # The API server's internal version holds what all versions share once, above them, and tells of it there.
+    one_schema, one_table = _shared(versions, "schema"), _shared(versions, "additionalPrinterColumns")
     for index, version in enumerate(versions):
         where = f"spec.versions[{index}]"
         name = version.get("name", "")
@@ -103,16 +105,31 @@ def _version_errors(versions: list[Any]) -> Iterator[FieldError]:
         if name in seen:
             yield duplicate(f"{where}.name", name)
         seen.add(name)
-        node = lookup(version, "schema", "openAPIV3Schema")
-        if not isinstance(node, dict):
-            yield required(f"{where}.schema.openAPIV3Schema", "schemas are required")
-        else:
-            yield from schema_errors(node, f"{where}.schema.openAPIV3Schema")
-        for number, column in enumerate(version.get("additionalPrinterColumns") or ()):
-            at = f"{where}.additionalPrinterColumns[{number}]"
-            for field in ("name", "type", "jsonPath"):
-                if not column.get(field):
-                    yield required(f"{at}.{field}")
+        if not one_schema or index == 0:
+            yield from _schema_errors(version, "spec.validation" if one_schema else f"{where}.schema")
+        if not one_table or index == 0:
+            yield from _column_errors(version, "spec" if one_table else where)
+
+
+def _shared(versions: list[Any], field: str) -> bool:
+    """Whether all versions have the same."""
+    return all(version.get(field) == versions[0].get(field) for version in versions)
+
+
+def _schema_errors(version: Obj, where: str) -> Iterator[FieldError]:
+    node = lookup(version, "schema", "openAPIV3Schema")
+    if isinstance(node, dict):
+        yield from schema_errors(node, f"{where}.openAPIV3Schema")
+    else:
+        yield required(f"{where}.openAPIV3Schema", "schemas are required")
+
+
+def _column_errors(version: Obj, where: str) -> Iterator[FieldError]:
+    for number, column in enumerate(version.get("additionalPrinterColumns") or ()):
+        at = f"{where}.additionalPrinterColumns[{number}]"
+        for field in ("name", "type", "jsonPath"):
+            if not column.get(field):
+                yield required(f"{at}.{field}")
 
 
 def accept(crd: Obj, now: str, clash: str = "") -> None:

@@ -318,7 +318,7 @@ def _one_value(where: str, shown: str, value: Any, error: Any) -> FieldError:
         return FieldError(where, "Too many", detail, len(value), show_value=True)
     if name == "Format":
         detail = f"{shown} in body must be of type {kind.format}: {encode(value).decode()}"
-        return invalid_value(where, value, detail)
+        return FieldError(where, "Invalid value", detail, value, show_value=True, type_error=True)
     return invalid_value(where, value, error.message)
 
 

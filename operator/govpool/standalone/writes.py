@@ -203,6 +203,9 @@ class Writes:
             raise invalid(resource.kind, resource.group, call.name, [error])
         uid = meta(new).get("uid")
         if uid and uid != old["metadata"]["uid"]:
+            if not put:
+                error = invalid_value("metadata.uid", uid, "field is immutable")
+                raise invalid(resource.kind, resource.group, call.name, [error])
             raise conflict(
                 resource.plural, resource.group, call.name, uid_mismatch(uid, old["metadata"]["uid"])
             )
@@ -292,14 +295,19 @@ class Writes:
 
     def _check_preconditions(self, call: Call, head: Stored, options: DeleteOptions) -> None:
         resource = call.resource
+        named = resource.kind if resource.custom else resource.plural
         if options.uid and options.uid != head.uid:
-            raise conflict(resource.plural, resource.group, call.name, uid_mismatch(options.uid, head.uid))
+            why = (
+                f"the UID in the precondition ({options.uid}) does not match the UID in record ({head.uid})."
+                " The object might have been deleted and then recreated"
+            )
+            raise conflict(named, resource.group, call.name, why)
         if options.resource_version and options.resource_version != str(head.rv):
             why = (
-                f"Precondition failed: ResourceVersion in precondition: {options.resource_version},"
-                f" ResourceVersion in object meta: {head.rv}"
+                f"the ResourceVersion in the precondition ({options.resource_version}) does not match the"
+                f" ResourceVersion in record ({head.rv}). The object might have been modified"
             )
-            raise conflict(resource.plural, resource.group, call.name, why)
+            raise conflict(named, resource.group, call.name, why)
 
     async def _finish(self, call: Call, new: Obj) -> Outcome:
         """The last finalizer is gone: the object goes with it."""

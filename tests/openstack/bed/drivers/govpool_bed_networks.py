@@ -1,0 +1,25 @@
+"""ML2 mechanism driver of the test bed: binds every port on every host at once; there is no agent."""
+
+from neutron_lib import constants
+from neutron_lib.api.definitions import portbindings
+from neutron_lib.plugins.ml2 import api
+
+
+class BindEverything(api.MechanismDriver):
+    def initialize(self):
+        pass
+
+    @property
+    def connectivity(self):
+        return portbindings.CONNECTIVITY_L2
+
+    def bind_port(self, context):
+        if context.host:
+            segment = context.segments_to_bind[0]
+            details = {portbindings.CAP_PORT_FILTER: True, portbindings.OVS_HYBRID_PLUG: False}
+            context.set_binding(
+                segment[api.ID], portbindings.VIF_TYPE_OVS, details, status=constants.PORT_STATUS_ACTIVE
+            )
+
+    def filter_hosts_with_segment_access(self, context, segments, candidate_hosts, agent_getter):
+        return set(candidate_hosts)

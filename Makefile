@@ -30,6 +30,10 @@ demo: $(READY) ## Take an application through its whole life, from annex 1 to th
 test: $(READY) lint ## Lint, then every test but the benchmarks (TESTS=tests/unit narrows it)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) $(TESTS) --ignore=tests/bench -n $(WORKERS) --dist loadgroup $(ARGS)
 
+.PHONY: test-openstack
+test-openstack: $(READY) ## The provider's tests on a real OpenStack: the bed's, or the one that OS_CLOUD names
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.openstack.bed run -- $(PYTEST) tests/openstack $(ARGS)
+
 .PHONY: lint
 lint: $(READY) ## ruff, mypy --strict, import contracts, drift of the CRDs and of docs/regulations.md
 	@$(BIN)/ruff check .

@@ -1,0 +1,5 @@
+"""The OpenStack provider: Keystone, Nova, Cinder, Neutron and Glance, through openstacksdk."""
+
+from govpool_providers.openstack.provider import OpenStackProvider
+
+__all__ = ["OpenStackProvider"]

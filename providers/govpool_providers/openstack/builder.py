@@ -1,0 +1,145 @@
+"""Building machines: volumes first, then the server with everything in one call."""
+
+from __future__ import annotations
+
+from govpool_providers.base import DiskState, DiskWant, Machine, MachineState, MachineWant, Owner, Size
+from govpool_providers.errors import ErrorCode, ProviderError
+from govpool_providers.openstack import quotas, tags
+from govpool_providers.openstack.client import Cloud
+from govpool_providers.openstack.images import image_id
+from govpool_providers.openstack.networks import Networks
+from govpool_providers.openstack.servers import Server, Servers
+from govpool_providers.openstack.volumes import BROKEN, MOVING, Volume, Volumes
+from govpool_providers.openstack.wants import check_disks
+
+
+class Builder:
+    """What a machine is made of, adopted where it is there already."""
+
+    def __init__(self, cloud: Cloud, servers: Servers, volumes: Volumes, networks: Networks) -> None:
+        self._cloud = cloud
+        self._servers = servers
+        self._volumes = volumes
+        self._networks = networks
+
+    def build(self, want: MachineWant) -> Server | Machine:
+        """The machine's new server; or the machine as it is while its volumes are not ready.
+
+        Everything that can be refused is looked up before anything is made.
+        """
+        there = self._existing(want.key, want.disks)
+        flavor = self._servers.flavor(want.size, want.item)
+        network = self._networks.network(want.network)
+        image = image_id(self._cloud, want.image)
+        missing = sum(disk.size_gib for disk in want.disks if disk.key not in there)
+        quotas.check_room(self._cloud, want.size, missing)
+        for volume in list(there.values()):
+            if volume.status in BROKEN:  # of an earlier call; nothing was ever in it, or it would be attached
+                self._volumes.delete(volume)
+                del there[volume.key]
+        volumes = self._made(want.key, want.owner, want.disks, there, image)
+        for volume in volumes:
+            if volume.status in BROKEN:
+                return _unborn(want, MachineState.ERROR, self._volumes.fault(volume))
+            if volume.status in MOVING:
+                return _unborn(want, MachineState.BUILDING)
+        ids = {volume.key: volume.id for volume in volumes}
+        group = self._networks.request_group(want.owner.request_uid)
+        try:
+            return self._servers.create(want, ids, flavor, network, group)
+        except ProviderError as error:
+            if error.code in {ErrorCode.INVALID, ErrorCode.NOT_FOUND}:
+                self._cloud.forget()
+            made = self._servers.of_key(want.key) if error.code is ErrorCode.CONFLICT else None
+            if made is None:
+                raise
+            return made  # another operator was faster: its server has the volumes
+
+    def add_disks(self, server: Server, wants: tuple[DiskWant, ...]) -> None:
+        """Create and attach what is missing, grow what is smaller; refuse first what can't be."""
+        check_disks(wants)
+        there = self._existing(server.key, wants)
+        for want in wants:
+            found = there.get(want.key)
+            if found is None and want.root:
+                raise ProviderError(ErrorCode.INVALID, f"Machine {server.key} has its root disk already.")
+            if found is not None and found.size_gib > want.size_gib:
+                raise ProviderError(
+                    ErrorCode.INVALID, f"Disk {want.key} has {found.size_gib} GiB and can't be made smaller."
+                )
+        if server.state not in {MachineState.ACTIVE, MachineState.STOPPED}:
+            raise ProviderError(
+                ErrorCode.CONFLICT, f"Machine {server.key} is {server.status}, not in service."
+            )
+        sizes = {volume.key: volume.size_gib for volume in there.values()}
+        growth = sum(want.size_gib - sizes.get(want.key, 0) for want in wants)
+        quotas.check_room(self._cloud, Size(0, 0), growth)
+        owner = tags.owner_of(server.metadata)
+        made = {volume.key: volume for volume in self._made(server.key, owner, wants, there, "")}
+        for want in wants:
+            self._bring(server, made[want.key], want)
+
+    def _bring(self, server: Server, volume: Volume, want: DiskWant) -> None:
+        """Grow and attach one volume."""
+        if volume.status in BROKEN:
+            raise ProviderError(ErrorCode.RETRYABLE, self._volumes.fault(volume))
+        if volume.size_gib < want.size_gib:
+            volume = self._volumes.extend(volume, want.size_gib)
+        if volume.state is DiskState.DETACHED:
+            self._servers.attach(server.id, volume.id)
+        seen = self._volumes.settled(volume)
+        if server.id not in seen.servers:
+            raise ProviderError(
+                ErrorCode.RETRYABLE,
+                f"Disk {volume.key} is not attached to {server.key} yet: it is {seen.status}.",
+            )
+
+    def _existing(self, machine_key: str, wants: tuple[DiskWant, ...]) -> dict[str, Volume]:
+        """The volumes that are there under the wanted keys; Conflict when one is not to be had."""
+        there = {volume.key: volume for volume in self._volumes.of_machine(machine_key)}
+        for want in wants:
+            volume = there.get(want.key) or self._volumes.of_key(want.key)
+            if volume is None:
+                continue
+            if volume.machine_key != machine_key:
+                raise ProviderError(
+                    ErrorCode.CONFLICT, f"Disk {want.key} belongs to machine {volume.machine_key}."
+                )
+            if volume.state is DiskState.SANITISING:
+                raise ProviderError(ErrorCode.CONFLICT, f"Disk {want.key} is attached to the sanitiser.")
+        names = {volume.metadata.get(tags.DISK_NAME): volume.key for volume in there.values()}
+        for want in wants:
+            if names.get(want.name, want.key) != want.key:
+                raise ProviderError(
+                    ErrorCode.INVALID, f"Machine {machine_key} has another disk {want.name!r}."
+                )
+        wanted = {want.key for want in wants}
+        return {key: volume for key, volume in there.items() if key in wanted}
+
+    def _made(
+        self,
+        machine_key: str,
+        owner: Owner,
+        wants: tuple[DiskWant, ...],
+        there: dict[str, Volume],
+        image: str,
+    ) -> list[Volume]:
+        """The volumes of ``wants``, created side by side where missing, each when nothing moves in it."""
+        fresh: dict[str, float] = {}
+        volumes: list[Volume] = []
+        for want in wants:
+            volume = there.get(want.key)
+            if volume is None:
+                volume = self._volumes.create(machine_key, owner, want, image if want.root else "")
+                fresh[want.key] = self._cloud.clock()
+            volumes.append(volume)
+        settled = [self._volumes.settled(volume) for volume in volumes]
+        return [
+            self._volumes.chosen(volume, fresh[volume.key]) if volume.key in fresh else volume
+            for volume in settled
+        ]
+
+
+def _unborn(want: MachineWant, state: MachineState, fault: str = "") -> Machine:
+    """A machine of which there are only volumes yet."""
+    return Machine(want.key, "", state, want.size, want.image, (), want.owner, fault)

@@ -1,0 +1,140 @@
+"""Ports and security groups: Neutron's part of a machine."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from govpool_providers.errors import ErrorCode, ProviderError
+from govpool_providers.openstack import tags
+from govpool_providers.openstack.client import Cloud, Document, Service
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A port as Neutron shows it."""
+
+    id: str
+    server: str
+    up: bool
+    """Its administrative state: what was asked for."""
+    addresses: tuple[str, ...]
+
+    @classmethod
+    def of(cls, document: Document) -> Port:
+        """Read Neutron's document."""
+        return cls(
+            id=document["id"],
+            server=document.get("device_id") or "",
+            up=bool(document["admin_state_up"]),
+            addresses=tuple(ip["ip_address"] for ip in document.get("fixed_ips") or []),
+        )
+
+
+class Networks:
+    """Neutron, as far as machines need it."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._pool = cloud.settings.pool
+
+    def network(self, name: str) -> str:
+        """The id of the network that govpool calls ``name``; Invalid when there is not exactly one."""
+        called = self._cloud.settings.called("network", name)
+
+        def look() -> str:
+            for by in ("name", "id"):
+                params = {by: called}
+                found = self._cloud.listing(Service.NETWORK, "/networks", "networks", params=params)
+                if found:
+                    return only("network", name, called, found)
+            return only("network", name, called, [])
+
+        return self._cloud.known("network", called, look)
+
+    # -- ports --------------------------------------------------------------------------------------
+    def ports(self, server: str = "") -> dict[str, tuple[Port, ...]]:
+        """Ports by server: of one, or all that the credentials let see."""
+        params = {"device_id": server} if server else {}
+        by_server: defaultdict[str, list[Port]] = defaultdict(list)
+        for document in self._cloud.listing(Service.NETWORK, "/ports", "ports", params=params):
+            port = Port.of(document)
+            by_server[port.server].append(port)
+        return {server: tuple(sorted(ports, key=lambda port: port.id)) for server, ports in by_server.items()}
+
+    def set_port(self, port: Port, *, up: bool, security_group: str) -> None:
+        """Bring a port up or down and give it one security group."""
+        body: Document = {"port": {"admin_state_up": up, "security_groups": [security_group]}}
+        self._cloud.put(Service.NETWORK, f"/ports/{port.id}", body)
+
+    # -- security groups ----------------------------------------------------------------------------
+    def security_groups(self, name: str) -> list[Document]:
+        """The security groups of this name, the one that counts first."""
+        params = {"name": name}
+        found = self._cloud.listing(Service.NETWORK, "/security-groups", "security_groups", params=params)
+        return sorted(found, key=lambda group: (group.get("created_at") or "", group["id"]))
+
+    def request_group(self, uid: str) -> str:
+        """The security group of a request's machines, with the pool's ingress rules."""
+        name = tags.group_name(self._pool, uid)
+        group = next(iter(self.security_groups(name)), None) or self._create_group(name)
+        there = {
+            (rule["protocol"], rule["port_range_min"], rule["remote_ip_prefix"])
+            for rule in group.get("security_group_rules", [])
+            if rule["direction"] == "ingress"
+        }
+        for rule in self._cloud.settings.ingress:
+            if (rule.protocol, rule.port, rule.prefix) not in there:
+                self._create_rule(group["id"], rule.protocol, rule.port, rule.prefix)
+        return str(group["id"])
+
+    def isolation_group(self) -> str:
+        """The security group that lets nothing in or out."""
+        name = tags.isolation_name(self._pool)
+        group = next(iter(self.security_groups(name)), None) or self._create_group(name)
+        for rule in group.get("security_group_rules", []):
+            self._cloud.delete(Service.NETWORK, f"/security-group-rules/{rule['id']}")
+        return str(group["id"])
+
+    def _create_group(self, name: str) -> Document:
+        body: Document = {"security_group": {"name": name, "description": "Made by govpool"}}
+        made: Document = self._cloud.post(Service.NETWORK, "/security-groups", body)["security_group"]
+        return made
+
+    def _create_rule(self, group: str, protocol: str, port: int, prefix: str) -> None:
+        rule: Document = {
+            "security_group_id": group,
+            "direction": "ingress",
+            "ethertype": "IPv6" if ":" in prefix else "IPv4",
+            "protocol": protocol,
+            "port_range_min": port,
+            "port_range_max": port,
+            "remote_ip_prefix": prefix,
+        }
+        try:
+            self._cloud.post(Service.NETWORK, "/security-group-rules", {"security_group_rule": rule})
+        except ProviderError as error:
+            if error.code is not ErrorCode.CONFLICT:  # made by another operator just now
+                raise
+
+    def delete_groups(self, name: str) -> None:
+        """Delete the security groups of this name that nothing uses."""
+        for group in self.security_groups(name):
+            try:
+                self._cloud.delete(Service.NETWORK, f"/security-groups/{group['id']}")
+            except ProviderError as error:
+                if (
+                    error.code is not ErrorCode.CONFLICT
+                ):  # in use: somebody else's port, or one that is leaving
+                    raise
+
+
+def only(kind: str, name: str, called: str, found: list[Document]) -> str:
+    """The id of the only thing found; Invalid when there is none or more than one."""
+    if len(found) == 1:
+        return str(found[0]["id"])
+    many = f"{len(found)} of them" if found else "none"
+    raise ProviderError(
+        ErrorCode.INVALID,
+        f"The cloud's {kind} {called!r}: there is {many}. Set {kind}.{name} to the id of the right one.",
+    )

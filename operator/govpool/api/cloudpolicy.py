@@ -26,10 +26,10 @@ from govpool.api.base import (
 from govpool.api.policy_efficiency import EfficiencyRules
 from govpool.api.policy_evidence import EvidenceRule, MakeGoodRule
 from govpool.api.policy_rectification import RectificationRule
-from govpool.api.policy_roles import Role as Role
+from govpool.api.policy_roles import Role as Role  # noqa: PLC0414 - others know it from here
 from govpool.api.policy_terms import BusinessCycleRule, EscalationRule
-from govpool.api.policy_terms import EmergencyRule as EmergencyRule
-from govpool.api.policy_terms import TemporaryRule as TemporaryRule
+from govpool.api.policy_terms import EmergencyRule as EmergencyRule  # noqa: PLC0414 - others know it from here
+from govpool.api.policy_terms import TemporaryRule as TemporaryRule  # noqa: PLC0414 - others know it from here
 from govpool.api.policy_words import MaterialType as MaterialType  # noqa: PLC0414 - others know it from here
 
 

@@ -22,3 +22,5 @@ class Role(StrEnum):
     """The technical organ (云技术保障部门), carried out by govpool."""
     PROVIDER = "provider"
     """The cloud service provider (云服务商)."""
+    SUPERVISOR = "supervisor"
+    """Who supervises (督办): is told of clocks that ran out, and decides nothing in anybody's place."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from govpool.api.cloudresourcerequest import DesiredState, TerminationConfirmation
+from typing import TYPE_CHECKING
+
+from govpool.api.cloudresourcerequest import ApprovedRevision, DesiredState, TerminationConfirmation
 from govpool.api.cloudserver import CloudServer, DiskStatus
 from govpool.api.wipecertificate import (
     GENESIS,
@@ -24,17 +26,24 @@ from govpool.api.wipecertificate import (
 )
 from govpool.api.workorder import WorkOrderKind
 from govpool.lifecycle.confirmed import standing
-from govpool.lifecycle.stages.context import StageContext
+from govpool.lifecycle.observation import RequestObservation
 from govpool.rules.wipe_plan import plan
+
+if TYPE_CHECKING:
+    # The certificate's stage is a part of the package that the context belongs to.
+    from govpool.lifecycle.stages.context import StageContext
 
 
 def left(context: StageContext) -> tuple[CloudServer, ...]:
     """The servers that left under the approved revision."""
+    return _left(context.observation, context.approved)
+
+
+def _left(observation: RequestObservation, approved: ApprovedRevision) -> tuple[CloudServer, ...]:
     return tuple(
         server
-        for server in context.observation.servers
-        if server.spec.revision == context.approved.revision
-        and server.spec.desired.value in ("Released", "Gone")
+        for server in observation.servers
+        if server.spec.revision == approved.revision and server.spec.desired.value in ("Released", "Gone")
     )
 
 
@@ -53,10 +62,17 @@ def termination(context: StageContext) -> TerminationConfirmation | None:
 
     One that was given before the last wipe had ended is about a service that had not ended.
     """
-    disks = [disk for server in left(context) if server.status for disk in server.status.disks]
-    since = [context.approved.at, *(disk.sanitisation.finished for disk in disks if disk.sanitisation)]
-    given = context.request.spec.confirmations.terminations
-    return standing((t for t in given if t.approval == context.approved.approval), max(since))
+    return termination_given(context.observation, context.approved)
+
+
+def termination_given(
+    observation: RequestObservation, approved: ApprovedRevision
+) -> TerminationConfirmation | None:
+    """As :func:`termination`, for whoever looks at no stage."""
+    disks = [disk for server in _left(observation, approved) if server.status for disk in server.status.disks]
+    since = [approved.at, *(disk.sanitisation.finished for disk in disks if disk.sanitisation)]
+    given = observation.request.spec.confirmations.terminations
+    return standing((t for t in given if t.approval == approved.approval), max(since))
 
 
 def draft(context: StageContext) -> WipeCertificateSpec:

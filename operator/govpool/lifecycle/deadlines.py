@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from govpool.api.cloudpolicy import CloudPolicy, Role, Stage
-from govpool.api.cloudresourcerequest import Deadline, RequestContent, TermKind
+from govpool.api.cloudpolicy import CloudPolicy, Role
+from govpool.api.cloudresourcerequest import Deadline, RequestContent
 from govpool.lifecycle.decision import StageResult, earliest
 from govpool.lifecycle.observation import RequestObservation
 from govpool.lifecycle.submission import Judged, Submission
-from govpool.messages import message
+from govpool.rules import cycles
 from govpool.rules.calendar import WorkCalendar
 from govpool.rules.citation import clause
-from govpool.rules.emergency import papers_due
 from govpool.rules.temporary import next_turn
 
 
 def deadlines(
-    observation: RequestObservation, policy: CloudPolicy, found: Submission, results: tuple[StageResult, ...]
+    observation: RequestObservation,
+    policy: CloudPolicy,
+    found: Submission,
+    results: tuple[StageResult, ...],
+    more: Iterable[Deadline] = (),
 ) -> list[Deadline]:
-    """What is due, first what is due first. An overdue clock decides nothing: it is shown."""
+    """What is due, first what is due first, and last what ends by itself. An overdue clock decides nothing:
+    it is shown. ``more`` are those of spans of use.
+    """
     found_due = []
     if found.pending is not None and found.pending.judgement.step is not None:
         found_due.append(_decision_due(policy, found.pending))
@@ -36,36 +42,9 @@ def deadlines(
                 overdue=waiting.due is not None and observation.now > waiting.due,
             )
         )
-    found_due += _papers_due(observation, policy, found, results)
+    found_due += more
     far = observation.now + timedelta(days=36500)
-    return sorted(found_due, key=lambda deadline: deadline.due or far)
-
-
-def _papers_due(
-    observation: RequestObservation, policy: CloudPolicy, found: Submission, results: tuple[StageResult, ...]
-) -> list[Deadline]:
-    """What was issued in an emergency waits for its papers until the unit applies for it in the usual way."""
-    put_forward = found.pending is not None and not _emergency(found.pending.approval.spec.content)
-    if found.approved is None or not _emergency(found.approved.content) or put_forward:
-        return []
-    issued = next((r.at for r in results if r.stage is Stage.HANDOVER and r.done), None)
-    due = papers_due(policy.spec, issued) if issued else None
-    if issued is None or due is None:
-        return []
-    return [
-        Deadline(
-            what=message("EmergencyPapers").render(observation.language),
-            who=Role.UNIT,
-            since=issued,
-            due=due[0],
-            article=due[1],
-            overdue=observation.now > due[0],
-        )
-    ]
-
-
-def _emergency(content: RequestContent) -> bool:
-    return content.term.kind is TermKind.EMERGENCY
+    return sorted(found_due, key=lambda deadline: (deadline.by_itself, deadline.due or far))
 
 
 def _decision_due(policy: CloudPolicy, pending: Judged) -> Deadline:
@@ -93,10 +72,16 @@ def next_look(
     found: Submission,
     results: tuple[StageResult, ...],
     due: list[Deadline],
+    others: Iterable[datetime] = (),
 ) -> datetime | None:
     """The next time at which something changes by itself: a clock, a trial's end, a lead time."""
     strikes = [d.due + timedelta(seconds=1) for d in due if d.due and not d.overdue]
-    looks = [result.look_again for result in results if result.look_again]
-    calendar = WorkCalendar.of(policy.spec)
-    turn = next_turn(found.approved.content, calendar, observation.now) if found.approved else None
+    looks = [*others, *(result.look_again for result in results if result.look_again)]
+    turn = _next_turn(found.approved.content, policy, observation.now) if found.approved else None
     return earliest(turn, *(time for time in (*strikes, *looks) if time > observation.now))
+
+
+def _next_turn(content: RequestContent, policy: CloudPolicy, now: datetime) -> datetime | None:
+    calendar = WorkCalendar.of(policy.spec)
+    season = cycles.next_turn(content, calendar, now) if cycles.carried_out(policy.spec) else None
+    return earliest(season, next_turn(content, calendar, now))

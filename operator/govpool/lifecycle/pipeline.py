@@ -29,7 +29,11 @@ def walk(
     """Answers of the stages up to and with the first that is not done."""
     article = clause(policy.spec, procedure(policy.spec, approved.application).stages[-1].article)
     today = WorkCalendar.of(policy.spec).local_day(observation.now)
-    servers = plan(observation.request, approved, catalog, observation.servers, article, today)
+    rule = policy.spec.business_cycles
+    seasons = clause(policy.spec, rule.article) if rule else ""
+    servers = plan(
+        observation.request, approved, catalog, observation.servers, article, today, seasons=seasons
+    )
     reduces = bool(servers.surplus) or _left_before(observation, approved)
     before: datetime = approved.at
     results: list[StageResult] = []

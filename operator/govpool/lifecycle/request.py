@@ -22,14 +22,17 @@ from govpool.api.cloudresourcerequest import (
 )
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.workorder import WorkOrderState
-from govpool.lifecycle import request_conditions, story
+from govpool.lifecycle import clocks, request_conditions, story, terms
 from govpool.lifecycle.actions import Action, Announce, HoldFinalizer, LetGo, Settle, WriteStatus
+from govpool.lifecycle.certificate_draft import termination_given
 from govpool.lifecycle.conditions import MAX_MESSAGE, merged
 from govpool.lifecycle.deadlines import deadlines, next_look
 from govpool.lifecycle.decision import Decision, StageResult
+from govpool.lifecycle.emergency import in_effect, use_after
 from govpool.lifecycle.observation import RequestObservation
 from govpool.lifecycle.pipeline import walk
 from govpool.lifecycle.request_conditions import told, with_others
+from govpool.lifecycle.spans import span_deadlines
 from govpool.lifecycle.submission import Submission, submission
 from govpool.lifecycle.wanted import held
 from govpool.messages import message
@@ -57,7 +60,8 @@ def decide(observation: RequestObservation) -> Decision:
     results: tuple[StageResult, ...] = ()
     if found.approved is not None:
         try:
-            results = walk(observation, policy, catalog, found.approved, status)
+            effective = in_effect(found.approved, status, policy.spec, observation.now)
+            results = walk(observation, policy, catalog, effective, status)
         except LookupError as error:
             return _lost_item(observation, status, str(error))
     after = _status(observation, status, policy, catalog, found, results)
@@ -86,13 +90,13 @@ def _announced(
         announced.append(Announce(request, after.phase.value, note))
     for item in after.conditions:
         bad = (item.type == "Admitted" and item.status is ConditionStatus.FALSE) or (
-            item.reason == StageState.FAILED.value or item.type == "Overdue"
+            item.reason == StageState.FAILED.value
         )
         previous = known.get(item.type)
         news = previous is None or (previous.status, previous.message) != (item.status, item.message)
         if bad and news:
             announced.append(Announce(request, item.reason, item.message, warning=True))
-    return announced
+    return announced + clocks.clocks_announced(observation, before, after)
 
 
 # -- what the status says ------------------------------------------------------------------------
@@ -104,13 +108,18 @@ def _status(
     found: Submission,
     results: tuple[StageResult, ...],
 ) -> CloudResourceRequestStatus:
-    request, approved = observation.request, found.approved
+    request = observation.request
+    approved = in_effect(found.approved, before, policy.spec, observation.now) if found.approved else None
     complete = approved is not None and bool(results) and all(result.done for result in results)
-    handed_over = next((r.at for r in results if r.stage is Stage.HANDOVER and r.done), None)
+    handed_over = _handed_over(results)
     days = before.trial or (trial(policy.spec, handed_over) if handed_over else None)
-    due = deadlines(observation, policy, found, results)
-    first = due[0] if due else None
-    phase = _phase(before, found, results, complete=complete)
+    use = use_after(request, policy.spec, catalog, found.approved, results, observation.now)
+    spans = span_deadlines(observation, policy.spec, found, use, days)
+    due, tellings = clocks.with_escalations(
+        deadlines(observation, policy, found, results, spans), policy.spec, observation.now
+    )
+    first = next((one for one in due if not one.by_itself), None)
+    phase = _phase(before, found, approved, results, complete=complete)
     happenings = [
         *story.decisions(observation.approvals, policy.spec),
         *_stages_told(approved, results, observation),
@@ -124,7 +133,7 @@ def _status(
         update={
             "observed_generation": request.metadata.generation,
             "phase": phase,
-            "approved": approved,
+            "approved": found.approved,
             "applied": applied,
             "pending_approval": found.pending.approval.metadata.name if found.pending else None,
             "stages": [_stage_status(observation, before, approved, result) for result in results],
@@ -132,16 +141,19 @@ def _status(
             "who": first.who if first else None,
             "due": first.due if first else None,
             "trial": days,
-            "billing": _billing(before, policy, request, approved, handed_over, days, observation.now),
+            "billing": _billing(before, policy, observation, approved, results, days),
             "keep_old_environment_until": keep[0] if keep else None,
             "fee_per_year": f"{fee_per_year(approved.content, catalog):.2f}" if approved else None,
             "addresses": _addresses(observation),
             "certificate": _certificate(observation) or before.certificate,
-            "history": story.retell(before, happenings),
+            "emergency": use,
+            "overdue_clocks": before.overdue_clocks + clocks.newly_overdue(before, due),
             "citations": _citations(found, results),
-            "next_look": next_look(observation, policy, found, results, due),
+            "next_look": next_look(observation, policy, found, results, due, tellings),
         }
     )
+    happenings += terms.happenings(observation, policy.spec, found, after)
+    after = after.model_copy(update={"history": story.retell(before, happenings)})
     conditions = merged(
         before.conditions, request_conditions.conditions(observation, policy, found, results, after)
     )
@@ -151,15 +163,16 @@ def _status(
 def _phase(
     before: CloudResourceRequestStatus,
     found: Submission,
+    approved: ApprovedRevision | None,
     results: tuple[StageResult, ...],
     *,
     complete: bool,
 ) -> RequestPhase:
-    if found.approved is None:
+    if approved is None:
         if found.pending is not None:
             return RequestPhase.IN_REVIEW
         return RequestPhase.REFUSED
-    if found.approved.content.state is DesiredState.DEREGISTERED:
+    if approved.content.state is DesiredState.DEREGISTERED:
         return RequestPhase.DEREGISTERED if complete else RequestPhase.DEREGISTERING
     if complete:
         return RequestPhase.IN_SERVICE
@@ -200,26 +213,34 @@ def _stage_status(
 def _billing(
     before: CloudResourceRequestStatus,
     policy: CloudPolicy,
-    request: CloudResourceRequest,
+    observation: RequestObservation,
     approved: ApprovedRevision | None,
-    handed_over: datetime | None,
+    results: tuple[StageResult, ...],
     days: Trial | None,
-    now: datetime,
 ) -> Billing:
-    """Billing starts once, as the policy says, and ends with the unit's confirmation of the end."""
+    """Billing starts once, as the policy says, and ends with the unit's confirmation of the end.
+
+    Only the end of all use ends it, once everything was reclaimed; a part that was given up does not, and
+    neither does a confirmation that came before the last wipe.
+    """
     billing = before.billing
-    confirmations = request.spec.confirmations
+    confirmations = observation.request.spec.confirmations
     if billing.started is None:
+        handed_over = _handed_over(results)
         start = billing_start(policy.spec, handed_over=handed_over, trial=days, confirmations=confirmations)
-        if start is not None and start[0] <= now:
+        if start is not None and start[0] <= observation.now:
             billing = billing.model_copy(update={"started": start[0], "started_article": start[1]})
+    confirmed = any(result.stage is Stage.TERMINATION and result.done for result in results)
     ends = approved is not None and approved.content.state is DesiredState.DEREGISTERED
-    if ends and approved is not None and billing.ended is None:
-        termination = next((t for t in confirmations.terminations if t.approval == approved.approval), None)
-        end = billing_end(policy.spec, termination)
+    if ends and confirmed and approved is not None and billing.ended is None:
+        end = billing_end(policy.spec, termination_given(observation, approved))
         if end is not None:
             billing = billing.model_copy(update={"ended": end[0], "ended_article": end[1]})
     return billing
+
+
+def _handed_over(results: tuple[StageResult, ...]) -> datetime | None:
+    return next((r.at for r in results if r.stage is Stage.HANDOVER and r.done), None)
 
 
 def _delivered_at(request: CloudResourceRequest) -> datetime | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from govpool.api.base import Condition, ConditionStatus
 from govpool.api.cloudpolicy import CloudPolicy
 from govpool.api.cloudresourcerequest import CloudResourceRequestStatus, RequestPhase, StageState
+from govpool.lifecycle import terms
+from govpool.lifecycle.clocks import overdue_text
 from govpool.lifecycle.conditions import condition, merged
 from govpool.lifecycle.decision import StageResult
 from govpool.lifecycle.observation import RequestObservation
@@ -82,8 +84,11 @@ def conditions(
     ]
     late = [d for d in after.deadlines if d.overdue]
     if late:
-        text = message("Overdue", what=late[0].what, who=late[0].who.value)
-        found_conditions.append(told(observation, "Overdue", true, "ClockRanOut", text, late[0].article))
+        first = next((d for d in late if d.escalated_to), late[0])
+        reason = "ClockEscalated" if first.escalated_to else "ClockRanOut"
+        text = overdue_text(first)
+        found_conditions.append(told(observation, "Overdue", true, reason, text, first.article))
+    found_conditions += terms.conditions(observation, policy.spec, found, after)
     if observation.request.deleting:
         text = message("DeletionWaits")
         found_conditions.append(told(observation, "DeletionBlocked", true, "NotDeregistered", text))

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from govpool.api.approval import Approval, ApprovalSpec, ApprovalState, ApprovalStatus, RequestReference
-from govpool.api.cloudpolicy import CloudPolicy
+from govpool.api.cloudpolicy import ApplicationType, CloudPolicy
 from govpool.api.cloudpool import CloudPool
 from govpool.api.cloudresourcerequest import ApprovedRevision, CloudResourceRequestStatus, DesiredState
 from govpool.api.cloudserver import CloudServer, ServerPhase
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.wipecertificate import WipeCertificate
+from govpool.lifecycle import emergency
 from govpool.lifecycle.actions import Action, Create, Settle, WriteStatus
 from govpool.lifecycle.naming import approval_name, made_for
 from govpool.lifecycle.observation import RequestObservation
@@ -77,7 +78,10 @@ def submission(
     own_hash, content = submission_hash(request.spec), content_of(request.spec)
     decided = [approved.content] if approved else []
     decided += [queued.approval.spec.content] if queued else []
-    settled_as_approved = content_hash(content) in {content_hash(one) for one in decided} or ended(approved)
+    papers = not queued and emergency.to_put_forward(request, policy.spec, approved, content, observation.now)
+    settled_as_approved = (
+        content_hash(content) in {content_hash(one) for one in decided} and not papers
+    ) or ended(approved)
     open_ = [j for j in judged if j.judgement.state is ApprovalState.PENDING]
     actions: list[Action] = []
     pending = None
@@ -98,7 +102,11 @@ def submission(
     if same:
         return Submission(approved, newly, rejected=same[-1], queued=queued, actions=tuple(actions))
     classification = classify(
-        approved.content if approved else None, content, policy=policy.spec, catalog=catalog
+        approved.content if approved else None,
+        content,
+        policy=policy.spec,
+        catalog=catalog,
+        ahead_of=status.emergency.ahead_of if status.emergency else ApplicationType.NEW,
     )
     refusals = admit(
         request,
@@ -196,6 +204,7 @@ def _in_force(
             approval_uid=newest.approval.metadata.uid,
             submission_hash=spec.submission_hash,
             content=spec.content,
+            asked_at=newest.approval.metadata.creation_timestamp,
             # By a fast clock: what is carried out at once must not look as if it came before its approval.
             at=min(newest.judgement.decided_at or last.at, now),
             decided_by=last.by,

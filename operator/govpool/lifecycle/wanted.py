@@ -11,13 +11,15 @@ from govpool.api.cloudresourcerequest import (
     ApprovedRevision,
     CloudResourceRequest,
     DesiredState,
+    RequestContent,
     Server,
 )
 from govpool.api.cloudserver import CloudServer, CloudServerSpec, Desired, ServerDisk, ServerPhase
 from govpool.api.servicecatalog import CatalogItem, ServiceCatalog
 from govpool.api.tenantquota import Amounts
 from govpool.lifecycle.naming import disk_key, machine_key, made_for, server_name
-from govpool.rules.temporary import count_on
+from govpool.rules.cycles import kept_at_most, running_on
+from govpool.rules.temporary import count_on, extra_on
 
 LEAVING = (Desired.RELEASED, Desired.GONE)
 
@@ -37,9 +39,14 @@ def plan(
     servers: Iterable[CloudServer],
     clause: str,
     day: date,
+    *,
+    seasons: str = "",
 ) -> Plan:
     """The servers of the approved revision on a day. A server that once began to leave is never wanted again:
     its ordinal stays taken until its certificate is issued.
+
+    ``seasons`` is the clause under which resources follow the business cycles; empty where they don't. What
+    a quiet period leaves over is wanted stopped: it keeps its data, and nothing of it is destroyed.
     """
     existing = {
         (s.spec.group, s.spec.ordinal): s for s in servers if s.spec.request.uid == request.metadata.uid
@@ -47,11 +54,13 @@ def plan(
     groups = () if approved.content.state is DesiredState.DEREGISTERED else approved.content.servers
     wanted: dict[tuple[str, int], CloudServer] = {}
     for group in groups:
-        for ordinal in _ordinals(group.name, count_on(approved.content, group, day), existing):
+        running, kept = _counts(approved.content, group, day, seasons=bool(seasons))
+        for place, ordinal in enumerate(_ordinals(group.name, running, kept, existing)):
             current = existing.get((group.name, ordinal))
-            wanted[(group.name, ordinal)] = _server(
-                request, approved, catalog, group, ordinal, clause, current
-            )
+            desired = _power(current, runs=place < running)
+            under = seasons if current and current.spec.desired is not desired else clause
+            made = _server(request, approved, catalog, group, ordinal, under, current, desired)
+            wanted[(group.name, ordinal)] = made
     surplus = tuple(
         server
         for key, server in sorted(existing.items())
@@ -65,11 +74,28 @@ def server_phase(server: CloudServer) -> ServerPhase:
     return server.status.phase if server.status else ServerPhase.PENDING
 
 
-def _ordinals(group: str, count: int, existing: dict[tuple[str, int], CloudServer]) -> list[int]:
+def _counts(content: RequestContent, group: Server, day: date, *, seasons: bool) -> tuple[int, int]:
+    """How many servers of the group run on a day, and how many of those there are may be kept."""
+    if not seasons:
+        count = count_on(content, group, day)
+        return count, count
+    extra = extra_on(content, group, day)
+    return running_on(content, group, day) + extra, kept_at_most(content, group) + extra
+
+
+def _power(current: CloudServer | None, *, runs: bool) -> Desired:
+    """A server that is not handed over yet runs until it is: nobody could be let in otherwise."""
+    handed_over = current is not None and current.status is not None and current.status.handover is not None
+    return Desired.STOPPED if handed_over and not runs else Desired.RUNNING
+
+
+def _ordinals(
+    group: str, count: int, at_most: int, existing: dict[tuple[str, int], CloudServer]
+) -> list[int]:
     """Keep the servers there are, lowest first, then take ordinals that were never used."""
     kept = sorted(n for (name, n), s in existing.items() if name == group and s.spec.desired not in LEAVING)
     taken = {n for (name, n) in existing if name == group}
-    chosen = kept[:count]
+    chosen = kept[:at_most]
     ordinal = 0
     while len(chosen) < count:
         if ordinal not in taken:
@@ -87,6 +113,7 @@ def _server(
     ordinal: int,
     clause: str,
     current: CloudServer | None,
+    desired: Desired,
 ) -> CloudServer:
     item = catalog.item(group.item)
     key = machine_key(request.metadata.uid, group.name, ordinal)
@@ -105,7 +132,7 @@ def _server(
         image=group.image,
         network=approved.content.system.network.value,
         disks=_disks(group, key, size[2], current),
-        desired=Desired.RUNNING,
+        desired=desired,
     )
     if current is None:
         metadata = made_for(request, server_name(request, group.name, ordinal))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from govpool.messages import cli, demo, lifecycle, policy, rules, simulation
+from govpool.messages import cli, demo, lifecycle, policy, rules, simulation, terms
 
 Language = Literal["en", "zh"]
 
@@ -21,6 +21,7 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
     **cli.TEXTS,
     **simulation.TEXTS,
     **demo.TEXTS,
+    **terms.TEXTS,
 }
 """Key to (English, Chinese) templates of :meth:`str.format`."""
 

@@ -40,10 +40,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{what} is overdue; {who} must act. A clock decides nothing by itself.",
         "{what} 已超时，应由 {who} 办理。超时不会自动批准或驳回。",
     ),
-    "EmergencyPapers": (
-        "The papers of what was issued in an emergency: apply for it with term.kind Permanent.",
-        "应急发放资源的手续：请将 term.kind 改为 Permanent 并补齐材料后提交申请。",
-    ),
     "DeletionWaits": (
         "Deleting is not deregistering: nothing is destroyed and the object stays. Set spec.state to Deregistered "
         "with a reason; when the deregistration was approved and proven, the object goes.",

@@ -150,6 +150,14 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "安全基线没有高于 {highest} 级的控制项：无法证明 {level} 级系统的安全。",
     ),
     "policy.no-time": ("{value} is no time at all.", "{value} 没有时间长度。"),
+    "policy.lead-idle": (
+        "nothing ends that could be prolonged: extensionLead counts only beside maxDuration.",
+        "没有期限就无需延期：extensionLead 只在设有 maxDuration 时有效。",
+    ),
+    "policy.overdue-idle": (
+        "papersOverdue: Shown makes no finding, so nothing cites this article.",
+        "papersOverdue: Shown 不产生问题，该条款不会被引用。",
+    ),
     "policy.sample-idle": (
         "samplePercent counts only for verification: Sampled.",
         "samplePercent 只在 verification: Sampled 时有效。",

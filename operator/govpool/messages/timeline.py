@@ -43,6 +43,7 @@ TERMS: Mapping[str, tuple[str, str]] = {
     "expert": ("expert", "专家"),
     "operator": ("technical organ", "技术保障部门"),
     "provider": ("provider", "云服务商"),
+    "supervisor": ("supervisor", "督办部门"),
     "govpool": ("govpool", "govpool"),
     # -- applications
     "New": ("New", "新申请"),

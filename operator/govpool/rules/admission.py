@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from govpool.api.cloudpolicy import ApplicationType, CloudPolicy, CloudPolicySpec, MaterialRule, MaterialType
+from govpool.api.cloudpolicy import ApplicationType, CloudPolicy, CloudPolicySpec, MaterialType
 from govpool.api.cloudpool import CloudPool, PoolState
 from govpool.api.cloudresourcerequest import CloudResourceRequest, RequestContent
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.tenantquota import Amounts, TenantQuota
 from govpool.messages import message
-from govpool.rules import admission_content, admission_term
+from govpool.rules import admission_content, admission_term, cycles
 from govpool.rules.amounts import amounts
 from govpool.rules.calendar import WorkCalendar
 from govpool.rules.citation import clause
 from govpool.rules.errors import UnknownItem
+from govpool.rules.materials import material_rule
 from govpool.rules.quota import stop_message, stopped
 from govpool.rules.refusal import Refusal
 from govpool.rules.revision import content_of
@@ -76,22 +77,6 @@ def admit(
     asked = Application(request, application, policy, catalog, pool, quota, now)
     checks = _LEAVING if application is ApplicationType.DEREGISTRATION else _ENTERING
     return tuple(refusal for check in checks for refusal in check(asked))
-
-
-def material_rule(policy: CloudPolicySpec, application: ApplicationType) -> MaterialRule | None:
-    """The papers that an application carries (申请材料).
-
-    A major change that has no list of its own carries what a new application does; a temporary expansion
-    what a change does. In an emergency the papers follow (YY-23, JN-13).
-    """
-    own = next((rule for rule in policy.admission.materials if rule.application is application), None)
-    if own is not None:
-        return own
-    instead = {
-        ApplicationType.MAJOR_CHANGE: ApplicationType.NEW,
-        ApplicationType.TEMPORARY: ApplicationType.CHANGE,
-    }.get(application)
-    return None if instead is None else material_rule(policy, instead)
 
 
 def _policy_validity(asked: Application) -> Iterator[Refusal]:
@@ -197,8 +182,11 @@ def _content(asked: Application) -> Iterator[Refusal]:
 
 
 def _term(asked: Application) -> Iterator[Refusal]:
-    """BZ-22, BZ-24, YY-23: temporary and emergency use only where and as long as the policy lets."""
-    return admission_term.check(asked.content, asked.approved, policy=asked.rules, now=asked.now)
+    """BZ-22, BZ-24, YY-23, WH-30: temporary, emergency and seasonal use only as the policy lets."""
+    status = asked.request.status
+    use = None if status is None else status.emergency
+    yield from admission_term.check(asked.content, asked.approved, policy=asked.rules, now=asked.now, use=use)
+    yield from cycles.check(asked.content, asked.rules)
 
 
 def _growth(asked: Application) -> Iterator[Refusal]:

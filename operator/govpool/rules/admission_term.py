@@ -5,24 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
-from govpool.api.cloudpolicy import ApplicationType, CloudPolicySpec, TemporaryRule
+from govpool.api.cloudpolicy import ApplicationType, CloudPolicySpec, EmergencyRule, TemporaryRule
 from govpool.api.cloudresourcerequest import RequestContent, TemporaryExpansion, TermKind
+from govpool.api.request_terms import EmergencyUse
 from govpool.messages import message
 from govpool.rules.calendar import WorkCalendar
 from govpool.rules.citation import clause
+from govpool.rules.emergency import ends, extension_until, is_emergency, longest, same_cause
 from govpool.rules.procedure import procedure
 from govpool.rules.refusal import Refusal
 
 
 def check(
-    content: RequestContent, approved: RequestContent | None, *, policy: CloudPolicySpec, now: datetime
+    content: RequestContent,
+    approved: RequestContent | None,
+    *,
+    policy: CloudPolicySpec,
+    now: datetime,
+    use: EmergencyUse | None = None,
 ) -> Iterator[Refusal]:
-    """Every reason why the term can't be granted. What is in force already is not judged again."""
+    """Every reason why the term can't be granted. What is in force already is not judged again.
+
+    ``use`` is the emergency that is in force, if one is.
+    """
     if content.term.kind is TermKind.EMERGENCY and policy.emergency is None:
         article = procedure(policy, ApplicationType.NEW).stages[0].article
         yield Refusal(
             "EmergencyNotProvided", message("rules.admission.no-emergency"), clause(policy, article)
         )
+    if is_emergency(content) and policy.emergency is not None:
+        yield from _emergency(content, approved, use, policy.emergency, policy, now)
     held = [] if approved is None else approved.term.temporary
     added = [one for one in content.term.temporary if one not in held]
     if not added:
@@ -34,6 +46,41 @@ def check(
         return
     for expansion in added:
         yield from _expansion(expansion, _extended(expansion, held), rule, policy, now)
+
+
+def _emergency(
+    content: RequestContent,
+    approved: RequestContent | None,
+    use: EmergencyUse | None,
+    rule: EmergencyRule,
+    policy: CloudPolicySpec,
+    now: datetime,
+) -> Iterator[Refusal]:
+    """BZ-24: six months at most, and an extension is asked for seven working days ahead."""
+    if approved is not None and approved.term == content.term:
+        return
+    same = approved is not None and same_cause(approved, content)
+    running = use if same and use is not None and use.issued is not None else None
+    calendar, under = WorkCalendar.of(policy), clause(policy, rule.article)
+    until, today = content.term.emergency.until if content.term.emergency else None, calendar.local_day(now)
+    if until is not None and until < today:
+        text = message("terms.emergency-ended-before", until=until, today=today)
+        yield Refusal("EmergencyOver", text, under)
+    asked = ends(policy, content, running.issued) if running and running.issued else None
+    prolongs = running is not None and running.ends is not None and (asked is None or asked > running.ends)
+    since = running.ends if prolongs and running and running.ends else (running and running.issued) or now
+    last = longest(policy, rule, since)
+    if until is not None and last is not None and until > last:
+        yield Refusal("EmergencyTooLong", message("terms.emergency-too-long", last=last, until=until), under)
+    latest = extension_until(policy, running.ends) if prolongs and running and running.ends else None
+    if latest is not None and now > latest and rule.extension_lead and running and running.ends:
+        text = message(
+            "terms.emergency-extension-late",
+            ends=calendar.local_day(running.ends),
+            days=rule.extension_lead.working_days,
+            latest=latest.date(),
+        )
+        yield Refusal("ExtensionTooLate", text, under)
 
 
 def _expansion(
@@ -73,6 +120,13 @@ def last_day(calendar: WorkCalendar, first: date, rule: TemporaryRule) -> date:
 
 
 def _extended(wanted: TemporaryExpansion, held: list[TemporaryExpansion]) -> TemporaryExpansion | None:
-    """The expansion in force that ``wanted`` prolongs."""
-    same = (one for one in held if one.server == wanted.server and one.starts == wanted.starts)
-    return next((one for one in same if wanted.ends > one.ends), None)
+    """The expansion in force that ``wanted`` prolongs: the same one with a later end, or one that it runs
+    into or follows without a day between. Otherwise a chain of short ones would last for ever without being asked for ahead.
+    """
+    day = timedelta(days=1)
+    before = [
+        one
+        for one in held
+        if one.server == wanted.server and one.starts <= wanted.starts <= one.ends + day < wanted.ends + day
+    ]
+    return max(before, key=lambda one: one.ends, default=None)

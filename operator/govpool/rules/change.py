@@ -13,6 +13,7 @@ from govpool.messages import Message, message
 from govpool.rules.amounts import amounts, fee_per_year
 from govpool.rules.catalogue import uses
 from govpool.rules.citation import clause
+from govpool.rules.emergency import application_of_papers, is_emergency, same_cause
 from govpool.rules.errors import UnknownItem
 from govpool.rules.procedure import procedure
 
@@ -32,8 +33,11 @@ def classify(
     *,
     policy: CloudPolicySpec,
     catalog: ServiceCatalog,
+    ahead_of: ApplicationType = ApplicationType.NEW,
 ) -> Classification:
     """What ``wanted`` asks for against the revision in force.
+
+    ``ahead_of`` is the application that an emergency in force went ahead of: as that its papers are decided.
 
     Never raises for an unknown item: what can't be compared goes the application way, and admission then
     names the item.
@@ -41,12 +45,17 @@ def classify(
     if wanted.state is DesiredState.DEREGISTERED:
         return _as(policy, ApplicationType.DEREGISTRATION, policy.deregistration.article, "deregistration")
     if wanted.term.kind is TermKind.EMERGENCY and _is_new_emergency(approved, wanted):
-        return _as(policy, ApplicationType.EMERGENCY, _emergency_article(policy), "emergency")
+        key = "emergency-extended" if approved and same_cause(approved, wanted) else "emergency"
+        return _as(policy, ApplicationType.EMERGENCY, _emergency_article(policy), key)
     if approved is None:
         article = procedure(policy, ApplicationType.NEW).stages[0].article
         return _as(policy, ApplicationType.NEW, article, "new")
-    if approved.term.kind is TermKind.EMERGENCY and wanted.term.kind is TermKind.PERMANENT:
-        return _as(policy, ApplicationType.MAJOR_CHANGE, _emergency_article(policy), "emergency-papers")
+    regular = wanted.term.kind is TermKind.PERMANENT or wanted == approved
+    if is_emergency(approved) and regular:
+        application = application_of_papers(ahead_of)
+        change = application is ApplicationType.CHANGE
+        key = "emergency-papers-of-a-change" if change else "emergency-papers"
+        return _as(policy, application, _emergency_article(policy), key)
     if _only_expands_for_a_time(approved, wanted):
         article = policy.change.article if policy.temporary is None else policy.temporary.article
         return _as(policy, ApplicationType.TEMPORARY, article, "temporary")
@@ -92,7 +101,7 @@ def _above(
     """
     if rule.major_above_percent is None:
         return None
-    before, after = _dimensions(approved, catalog), _dimensions(wanted, catalog)
+    before, after = dimensions(approved, catalog), dimensions(wanted, catalog)
     for dimension, held in before.items():
         moved = after[dimension] - held
         size = moved if dimension is Dimension.FEE else abs(moved)
@@ -101,7 +110,8 @@ def _above(
     return None
 
 
-def _dimensions(content: RequestContent, catalog: ServiceCatalog) -> dict[Dimension, Decimal]:
+def dimensions(content: RequestContent, catalog: ServiceCatalog) -> dict[Dimension, Decimal]:
+    """What a change is measured in (BZ-22), without what is there for a time. Raises UnknownItem."""
     held = amounts(content.model_copy(update={"term": Term(kind=content.term.kind)}), catalog)
     return {
         Dimension.SERVERS: Decimal(held.servers),
@@ -147,7 +157,7 @@ def _category(catalog: ServiceCatalog, name: str) -> Category | None:
 
 def _is_new_emergency(approved: RequestContent | None, wanted: RequestContent) -> bool:
     """Whether the emergency is another one than that under which something is held already."""
-    return approved is None or approved.term.emergency != wanted.term.emergency
+    return approved is None or not is_emergency(approved) or approved.term.emergency != wanted.term.emergency
 
 
 def _only_expands_for_a_time(approved: RequestContent, wanted: RequestContent) -> bool:

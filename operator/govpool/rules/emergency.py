@@ -1,12 +1,35 @@
-"""Emergency issuing (应急发放): opened first, the papers follow."""
+"""Emergency issuing (应急发放): opened first, the papers follow, and its use may have an end."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 
-from govpool.api.cloudpolicy import CloudPolicySpec
+from govpool.api.cloudpolicy import ApplicationType, CloudPolicySpec, MaterialType
+from govpool.api.cloudresourcerequest import Material, RequestContent, Server, Service, TermKind
+from govpool.api.policy_terms import EmergencyRule, PapersGo, PapersOverdue
+from govpool.api.request_terms import EmergencyUse, HeldGroup, HeldService
+from govpool.messages import Message, message
 from govpool.rules.calendar import WorkCalendar
 from govpool.rules.citation import clause
+from govpool.rules.materials import material_rule
+
+
+@dataclass(frozen=True, slots=True)
+class OverduePapers:
+    """A finding: something was issued in an emergency, and its papers did not come (YY-23, JN-13)."""
+
+    reason: str
+    """A CamelCase word, for notices and programs."""
+    message: Message
+    """What is missing, since when, and what to do about it."""
+    clause: str
+    """The clause that makes it a finding."""
+    since: datetime
+    """When the papers were due."""
+    missing: tuple[MaterialType, ...]
+    """The papers that are missing; none when only the unit's confirmation of the issue is."""
 
 
 def papers_due(policy: CloudPolicySpec, issued: datetime) -> tuple[datetime, str] | None:
@@ -20,3 +43,149 @@ def papers_due(policy: CloudPolicySpec, issued: datetime) -> tuple[datetime, str
     return WorkCalendar.of(policy).after_working_days(issued, rule.papers_within), clause(
         policy, rule.article
     )
+
+
+def papers_missing(
+    policy: CloudPolicySpec, ahead_of: ApplicationType, materials: Iterable[Material], today: date
+) -> tuple[MaterialType, ...]:
+    """The papers that are still to come, in the policy's order.
+
+    They are those that the policy lists for emergencies, or else those of the application that the
+    emergency went ahead of. One that is dated after ``today`` or no longer valid does not count.
+    """
+    rule = policy.emergency
+    if rule is None:
+        return ()
+    usual = material_rule(policy, ahead_of)
+    listed: Sequence[MaterialType] = usual.required if usual else ()
+    wanted = listed if rule.papers is None else rule.papers
+    there = {
+        paper.type
+        for paper in materials
+        if paper.date <= today and (paper.valid_until is None or paper.valid_until >= today)
+    }
+    return tuple(kind for kind in wanted if kind not in there)
+
+
+def papers_decided(policy: CloudPolicySpec) -> bool:
+    """Whether the papers are put before the authority like an application, and not only filed (BZ-24)."""
+    return policy.emergency is not None and policy.emergency.papers_go is PapersGo.DECIDED
+
+
+def application_of_papers(ahead_of: ApplicationType) -> ApplicationType:
+    """As what the papers are decided: what was new goes the way of a new application, as a major change of
+    what is held already; a change goes as one.
+    """
+    return ahead_of if ahead_of is ApplicationType.CHANGE else ApplicationType.MAJOR_CHANGE
+
+
+def papers_overdue(
+    policy: CloudPolicySpec,
+    *,
+    issued: datetime,
+    missing: Sequence[MaterialType],
+    issue_confirmed: bool,
+    decided: bool,
+    now: datetime,
+) -> OverduePapers | None:
+    """The finding that papers of an emergency did not come in time; None while they are in time, or there.
+
+    ``missing`` are the papers still to come, ``issue_confirmed`` whether the unit confirmed the issue,
+    ``decided`` whether the papers are put before the authority, or complete. Nothing is reclaimed on it.
+    """
+    rule, due = policy.emergency, papers_due(policy, issued)
+    if rule is None or due is None or now <= due[0] or rule.papers_overdue is not PapersOverdue.FINDING:
+        return None
+    unconfirmed = rule.issue_confirmed and not issue_confirmed
+    if not unconfirmed and (decided or (not missing and rule.papers_go is PapersGo.FILED)):
+        return None
+    names = ", ".join(kind.value for kind in missing) or "-"
+    return OverduePapers(
+        "EmergencyPapersOverdue",
+        message("terms.papers-overdue", papers=names, due=due[0].isoformat()),
+        clause(policy, rule.papers_overdue_article or rule.article),
+        due[0],
+        tuple(missing),
+    )
+
+
+# -- the end -------------------------------------------------------------------------------------
+def ends(policy: CloudPolicySpec, content: RequestContent, issued: datetime) -> datetime | None:
+    """When the use ends by itself (BZ-24: six months from the configuration at most).
+
+    On the last day that was approved, or after the longest use; None where neither is set.
+    """
+    rule, emergency = policy.emergency, content.term.emergency
+    if rule is None or emergency is None:
+        return None
+    calendar = WorkCalendar.of(policy)
+    if emergency.until is not None:
+        return calendar.end_of(emergency.until)
+    return None if rule.max_duration is None else calendar.after(issued, rule.max_duration)
+
+
+def longest(policy: CloudPolicySpec, rule: EmergencyRule, since: datetime) -> date | None:
+    """The last day that may be asked for when use begins, or an extension begins, at ``since``."""
+    if rule.max_duration is None:
+        return None
+    calendar = WorkCalendar.of(policy)
+    return calendar.local_day(calendar.after(since, rule.max_duration))
+
+
+def extension_until(policy: CloudPolicySpec, end: datetime) -> datetime | None:
+    """The last instant at which an extension may be asked for (BZ-24: seven working days ahead)."""
+    rule = policy.emergency
+    if rule is None or rule.extension_lead is None:
+        return None
+    return WorkCalendar.of(policy).before_working_days(end, rule.extension_lead)
+
+
+def is_emergency(content: RequestContent) -> bool:
+    """Whether the content is held under an emergency."""
+    return content.term.kind is TermKind.EMERGENCY
+
+
+def same_cause(before: RequestContent, after: RequestContent) -> bool:
+    """Whether both are held under one emergency; only its last day may differ."""
+    first, second = before.term.emergency, after.term.emergency
+    return (
+        is_emergency(before)
+        and is_emergency(after)
+        and first is not None
+        and second is not None
+        and first.cause == second.cause
+    )
+
+
+def held_before(content: RequestContent | None) -> tuple[list[HeldGroup], list[HeldService]]:
+    """What stays when an emergency ends: what was held when it began."""
+    if content is None:
+        return [], []
+    groups = [HeldGroup(name=one.name, count=one.count, item=one.item) for one in content.servers]
+    services = [HeldService(item=one.item, quantity=one.quantity) for one in content.services]
+    return groups, services
+
+
+def after_the_end(content: RequestContent, use: EmergencyUse) -> RequestContent:
+    """The content once the emergency is over: what was held before, and nothing that came with it.
+
+    Disks that were added stay: a disk is taken away only with its server.
+    """
+    held = {group.name: group for group in use.held}
+    servers: list[Server] = []
+    for group in content.servers:
+        before = held.get(group.name)
+        kept = min(group.count, before.count) if before else 0
+        servers.append(
+            group.model_copy(update={"count": kept, "item": before.item if before else group.item})
+        )
+    services = [Service(item=one.item, quantity=one.quantity) for one in use.services]
+    term = content.term.model_copy(update={"temporary": []})
+    return content.model_copy(
+        update={"servers": servers, "services": services, "term": term, "business_cycles": []}
+    )
+
+
+def holds_nothing(use: EmergencyUse) -> bool:
+    """Whether nothing at all stays when the emergency ends."""
+    return not use.services and not any(group.count for group in use.held)

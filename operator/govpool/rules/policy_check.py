@@ -18,6 +18,7 @@ from govpool.api.cloudpolicy import (
     UnusedAction,
     Verification,
 )
+from govpool.api.policy_terms import PapersOverdue
 from govpool.rules import policy_procedures
 from govpool.rules.calendar import WorkCalendar
 from govpool.rules.delivery import required_reports
@@ -176,10 +177,11 @@ def _emergency(policy: CloudPolicySpec) -> Iterator[Finding]:
     rule = policy.emergency
     if rule is None:
         return
-    for field, value in (("maxDuration", rule.max_duration), ("extensionLead", rule.extension_lead)):
-        if value is not None:
-            name = f"emergency.{field}"
-            yield found(Sort.NOTE, ("spec", "emergency", field), "not-carried-out", field=name)
+    path: Path = ("spec", "emergency")
+    if rule.extension_lead is not None and rule.max_duration is None:
+        yield found(Sort.CONTRADICTORY, (*path, "extensionLead"), "lead-idle")
+    if rule.papers_overdue_article is not None and rule.papers_overdue is PapersOverdue.SHOWN:
+        yield found(Sort.CONTRADICTORY, (*path, "papersOverdueArticle"), "overdue-idle")
 
 
 def _deregistration(policy: CloudPolicySpec) -> Iterator[Finding]:

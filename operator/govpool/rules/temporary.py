@@ -10,12 +10,16 @@ from govpool.rules.calendar import WorkCalendar
 
 def count_on(content: RequestContent, server: Server, day: date) -> int:
     """How many servers of the group were approved for a day: the permanent ones and that day's expansions."""
-    extra = sum(
+    return server.count + extra_on(content, server, day)
+
+
+def extra_on(content: RequestContent, server: Server, day: date) -> int:
+    """How many servers the expansions of a day add to the group."""
+    return sum(
         expansion.additional_count
         for expansion in content.term.temporary
         if expansion.server == server.name and expansion.starts <= day <= expansion.ends
     )
-    return server.count + extra
 
 
 def next_turn(content: RequestContent, calendar: WorkCalendar, now: datetime) -> datetime | None:

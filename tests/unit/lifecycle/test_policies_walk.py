@@ -221,7 +221,11 @@ def test_the_template_from_acceptance_to_the_confirmation() -> None:
 
 def papers_due(walk: Walk) -> list[tuple[datetime | None, str, bool]]:
     assert walk.status is not None
-    return [(one.due, one.article, one.overdue) for one in walk.status.deadlines if one.stage is None]
+    return [
+        (one.due, one.article, one.overdue)
+        for one in walk.status.deadlines
+        if one.stage is None and not one.by_itself
+    ]
 
 
 def test_jn_13_an_emergency_waits_for_its_papers_from_the_day_of_issue() -> None:
@@ -249,7 +253,13 @@ def test_bz_24_an_emergency_of_bozhou_has_no_day_for_its_papers() -> None:
     walk = Walk("bozhou-2024", EMERGENCY | {"materials": []})
     decisions(walk)
     walk.open_all()
-    assert papers_due(walk) == []
+    assert papers_due(walk) == [(None, "BZ-24", False)]
+    walk.patch = walk.patch | {"materials": [one for one in PAPERS if one["type"] == "ProjectApproval"]}
+    walk.generation = 2
+    walk.settle()
+    assert papers_due(walk) == [], "filed is complete: nobody decides it once more"
+    assert walk.status is not None
+    assert (walk.status.pending_approval, len(walk.approvals)) == (None, 1)
 
 
 @pytest.mark.parametrize("name", ["bozhou-2024", "jinan-startup-area-2025", "template"])

@@ -127,7 +127,7 @@ def test_yy_39_delivery_is_complete_when_it_was_confirmed_and_never_before_the_s
     assert confirmation.decide(stage(Stage.CONFIRMATION, of, before=later)).at == later
 
 
-def test_yy_23_an_emergency_confirms_within_three_working_days() -> None:
+def test_a_clock_on_the_confirmation_runs_from_the_stage_before() -> None:
     rule = StageRule.model_validate(
         {"stage": "Confirmation", "role": "unit", "clock": {"workingDays": 3}, "article": "23"}
     )

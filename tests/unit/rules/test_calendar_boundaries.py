@@ -62,10 +62,8 @@ def test_a_long_holiday_is_off_and_its_make_up_days_are_worked(
         # 30 September 2025 is a Tuesday; 1 to 8 October are off, Saturday the 11th is worked
         (YY, "New", "Acceptance", "2025-09-30 16:00", "2025-10-21"),
         (YY, "Change", "Review", "2025-09-30 16:00", "2025-10-21"),
-        (YY, "Emergency", "Confirmation", "2025-09-30 16:00", "2025-10-11"),
         # in 2026 they are off until the 7th, and Saturday the 10th is worked
         (YY, "New", "Acceptance", "2026-09-30 16:00", "2026-10-20"),
-        (YY, "Emergency", "Confirmation", "2026-09-30 16:00", "2026-10-10"),
     ],
 )
 def test_yy_19_2_20_23_working_days_over_the_golden_weeks(

@@ -193,8 +193,14 @@ MEANING: list[tuple[str, Sort, Obj, str]] = [
     ("no-calendar", Sort.BEYOND, {"calendar": {"country": "QQ"}}, "calendar.country"),
     ("no-zone", Sort.BEYOND, {"timeZone": "Asia/Yunhai"}, "timeZone"),
     ("not-carried-out", Sort.NOTE, {"trial": {"unused": "ReclaimAndSuspend"}}, "trial.unused"),
-    ("not-carried-out", Sort.NOTE, {"emergency": {"maxDuration": "P6M"}}, "emergency.maxDuration"),
-    ("not-carried-out", Sort.NOTE, {"emergency": {"extensionLead": TEN}}, "emergency.extensionLead"),
+    ("no-time", Sort.CONTRADICTORY, {"emergency": {"maxDuration": "P0D"}}, "emergency.maxDuration"),
+    ("lead-idle", Sort.CONTRADICTORY, {"emergency": {"maxDuration": None}}, "emergency.extensionLead"),
+    (
+        "overdue-idle",
+        Sort.CONTRADICTORY,
+        {"emergency": {"papersOverdue": "Shown", "papersOverdueArticle": "30"}},
+        "emergency.papersOverdueArticle",
+    ),
     ("not-carried-out", Sort.NOTE, {"providerExit": {"transition": "P6M", "article": "20"}}, "providerExit"),
 ]
 

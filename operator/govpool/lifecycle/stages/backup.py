@@ -18,7 +18,8 @@ from govpool.rules.deregistration import earliest
 def decide(context: StageContext) -> StageResult:
     """Done when every leaving disk that held data has a backup with the unit's receipt."""
     leaving = context.plan.surplus
-    opens = earliest(context.regulation, context.before) if deregisters(context) else None
+    asked = context.approved.asked_at or context.before
+    opens = earliest(context.regulation, asked) if deregisters(context) else None
     if opens is not None and context.now < opens:
         return context.waiting(message("LeadTimeRuns", until=opens.isoformat()), due=opens, look_again=opens)
     staying = [server for server in leaving if server.spec.desired not in LEAVING]

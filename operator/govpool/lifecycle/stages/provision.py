@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from govpool.api.cloudserver import CloudServer, ServerPhase
+from govpool.api.cloudserver import CloudServer, Desired, ServerPhase
 from govpool.lifecycle.actions import Action, Create, WriteSpec
 from govpool.lifecycle.decision import StageResult
 from govpool.lifecycle.stages.context import OPEN_PHASES, StageContext
@@ -42,7 +42,8 @@ def decide(context: StageContext) -> StageResult:
 def carries_out(server: CloudServer) -> bool:
     """Whether the server runs as its spec says."""
     status = server.status
-    return status is not None and status.phase in OPEN_PHASES and status.revision == server.spec.revision
+    phases = (ServerPhase.STOPPED,) if server.spec.desired is Desired.STOPPED else OPEN_PHASES
+    return status is not None and status.phase in phases and status.revision == server.spec.revision
 
 
 def _opened(context: StageContext) -> datetime:

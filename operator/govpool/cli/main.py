@@ -10,6 +10,7 @@ from govpool.cli.demo import demo
 from govpool.cli.doctor import doctor
 from govpool.cli.operator import operator
 from govpool.cli.retry import retry
+from govpool.cli.simulate import simulate
 from govpool.cli.status import status
 from govpool.cli.up import up
 from govpool.cli.version import print_version
@@ -40,6 +41,7 @@ app.add_typer(clock.app, name="clock", no_args_is_help=True, rich_help_panel=DEC
 app.command(rich_help_panel=LOOKING)(status)
 app.add_typer(certificate.app, name="certificate", no_args_is_help=True, rich_help_panel=LOOKING)
 app.add_typer(policy.app, name="policy", no_args_is_help=True, rich_help_panel=LOOKING)
+app.command(rich_help_panel=LOOKING)(simulate)
 app.command(rich_help_panel=LOOKING)(doctor)
 app.command("version", rich_help_panel=LOOKING)(print_version)
 

@@ -12,6 +12,7 @@ from govpool.api.base import BilingualText, Model
 from govpool.api.cloudpolicy import ApplicationType, CalendarRule, Role, Stage
 from govpool.api.cloudresourcerequest import Happening, RequestPhase, StageState
 from govpool.api.tenantquota import Amounts, Standing
+from govpool.simulation.scenario import Telling
 
 
 class PolicyTold(Model):
@@ -261,7 +262,7 @@ class SimulationResult(Model):
 
     scenario: str
     title: BilingualText
-    about: BilingualText | None = None
+    about: Telling | None = None
     policy: PolicyTold
     language: str = "en"
     """Language of messages that the core told: of histories, clocks, conditions."""

@@ -452,6 +452,13 @@ class Expectation(Part):
         return self
 
 
+class Telling(BilingualText):
+    """A longer text in both languages."""
+
+    en: Text
+    zh: Text
+
+
 # -- the scenario --------------------------------------------------------------------------------
 class Unit(Part):
     """A using unit; the first one that is not described is the example's."""
@@ -490,7 +497,7 @@ class Scenario(Part):
 
     name: Name
     title: BilingualText
-    about: BilingualText | None = None
+    about: Telling | None = None
     starts: LocalTime
     until: LocalTime
     supply: Supply = Supply()

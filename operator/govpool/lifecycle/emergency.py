@@ -153,10 +153,12 @@ def in_effect(
     last = ends(policy, approved.content, use.issued) if use is not None and use.issued else None
     if use is None or last is None or now <= last:
         return approved
-    content = after_the_end(approved.content, use)
+    update: dict[str, object] = {"content": after_the_end(approved.content, use)}
     if holds_nothing(use):
-        content = content.model_copy(update={"state": DesiredState.DEREGISTERED})
-    return approved.model_copy(update={"content": content})
+        gone = after_the_end(approved.content, use).model_copy(update={"state": DesiredState.DEREGISTERED})
+        # It walks the stages of an end of use: those of an emergency neither back up nor wipe.
+        update = {"content": gone, "application": ApplicationType.DEREGISTRATION}
+    return approved.model_copy(update=update)
 
 
 def _begun(

@@ -1,0 +1,340 @@
+"""Spans of use, walked under the shipped policies: emergencies, seasons, late clocks, what is kept."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from lifecycle_builders import LEAVE_FORM, observe, updated
+from rules_support import Obj, at, end_of, group
+from test_policies_walk import EMERGENCY, PAPERS, Walk, decisions, papers_due
+
+from govpool.api.base import ConditionStatus
+from govpool.api.cloudpolicy import ApplicationType, Role
+from govpool.api.cloudresourcerequest import CloudResourceRequestStatus, Deadline, RequestPhase
+from govpool.api.cloudserver import CloudServer, Desired, ServerPhase
+from govpool.lifecycle.actions import Action, Announce, WriteSpec
+from govpool.lifecycle.emergency import overdue_papers
+from govpool.lifecycle.request import decide
+
+BOZHOU, JINAN, WEIHAI, YIYANG = "bozhou-2024", "jinan-startup-area-2025", "weihai-2025", "yiyang-2025"
+
+
+class Term(Walk):
+    """A walk whose servers do what their specs say: they stop, start and are released at once."""
+
+    def _carry_out(self) -> None:
+        super()._carry_out()
+        for action in self.actions():
+            if isinstance(action, WriteSpec) and isinstance(action.resource, CloudServer):
+                server = action.resource
+                self.servers[server.metadata.name] = _as_told(server)
+
+    def actions(self) -> tuple[Action, ...]:
+        """What the request's decision asks for at this moment."""
+        given: dict[str, Any] = {
+            "policy": self.policy,
+            "quota": self.quota,
+            "approvals": tuple(self.approvals.values()),
+            "servers": tuple(self.servers.values()),
+            "orders": tuple(self.orders.values()),
+        }
+        return decide(observe(self.request, now=self.now, **given)).actions
+
+    @property
+    def state(self) -> CloudResourceRequestStatus:
+        assert self.status is not None
+        return self.status
+
+    def edit(self, **patch: Any) -> None:
+        self.patch = self.patch | patch
+        self.generation += 1
+        self.settle()
+
+    def condition(self, type_: str) -> tuple[ConditionStatus, str] | None:
+        found = next((one for one in self.state.conditions if one.type == type_), None)
+        return None if found is None else (found.status, found.reason)
+
+    def told(self, what: str) -> list[tuple[datetime, str]]:
+        return [(one.at, one.article) for one in self.state.history if one.what == what]
+
+    def ending(self) -> list[Deadline]:
+        return [one for one in self.state.deadlines if one.by_itself]
+
+    def running(self) -> list[str]:
+        return sorted(n for n, one in self.servers.items() if one.spec.desired is Desired.RUNNING)
+
+
+def _as_told(server: CloudServer) -> CloudServer:
+    match server.spec.desired:
+        case Desired.STOPPED:
+            return updated(server, phase=ServerPhase.STOPPED, revision=server.spec.revision)
+        case Desired.RUNNING:
+            return updated(server, phase=ServerPhase.HANDED_OVER, revision=server.spec.revision)
+        case _:
+            return updated(server, phase=ServerPhase.RELEASED)
+
+
+def issued(name: str, **patch: Any) -> Term:
+    """An emergency of the policy, decided and handed over, without papers."""
+    walk = Term(name, EMERGENCY | {"materials": []} | patch)
+    decisions(walk)
+    walk.open_all()
+    return walk
+
+
+# -- emergency -----------------------------------------------------------------------------------
+def test_jn_13_the_papers_alone_are_put_before_the_authority_and_complete_it() -> None:
+    walk = issued(JINAN)
+    assert walk.condition("PapersMissing") == (ConditionStatus.TRUE, "PapersDue")
+    assert walk.state.emergency is not None
+    assert walk.state.emergency.ahead_of is ApplicationType.NEW
+    walk.edit(materials=PAPERS[:2])
+    assert walk.state.pending_approval is None, "half of the papers are not put before anybody"
+    assert [one.value for one in walk.state.emergency.papers_missing][:1] == ["ProjectApproval"]
+    walk.edit(materials=PAPERS)
+    assert walk.state.pending_approval is not None
+    assert (walk.condition("PapersMissing"), papers_due(walk)) == (
+        (ConditionStatus.FALSE, "PutForward"),
+        [],
+    )
+    walk.approve()
+    assert walk.condition("PapersMissing") == (ConditionStatus.FALSE, "Complete")
+    assert walk.told("EmergencyPapersComplete") == [(walk.now, "JN-13")]
+    walk.settle()
+    assert (walk.state.pending_approval, len(walk.approvals)) == (None, 2)
+
+
+def test_jn_13_papers_that_never_come_are_overdue_and_nothing_is_taken_away() -> None:
+    walk = issued(JINAN)
+    servers = dict(walk.servers)
+    due = end_of("2026-12-08")
+    walk.until(due)
+    assert walk.condition("PapersMissing") == (ConditionStatus.TRUE, "PapersDue")
+    walk.until(due + timedelta(seconds=1))
+    assert walk.condition("PapersMissing") == (ConditionStatus.TRUE, "PapersOverdue")
+    found = overdue_papers(walk.policy.spec, walk.request, put_forward=False, now=walk.now)
+    assert found is not None
+    assert (found.clause, found.since) == ("JN-20(5)", due)
+    assert walk.servers == servers
+    assert walk.told("Overdue") == [(due, "JN-13")]
+
+
+def test_yy_23_the_unit_confirms_and_hands_in_its_papers_within_three_working_days() -> None:
+    walk = issued(YIYANG)
+    assert papers_due(walk) == [(end_of("2026-11-27"), "YY-23", False)]
+    assert walk.state.emergency is not None
+    walk.edit(materials=PAPERS)
+    assert walk.state.pending_approval is not None
+    assert papers_due(walk) != [], "the unit's confirmation is still missing"
+    walk.confirm("delivery")
+    assert papers_due(walk) == []
+    while walk.state.pending_approval:
+        walk.approve()
+    assert walk.condition("PapersMissing") == (ConditionStatus.FALSE, "Complete")
+
+
+def test_bz_24_what_was_issued_in_an_emergency_ends_after_six_months() -> None:
+    walk = issued(BOZHOU)
+    ends = end_of("2027-05-24")
+    (ending,) = walk.ending()
+    assert (ending.due, ending.article, ending.overdue) == (ends, "BZ-24", False)
+    walk.until(ends)
+    assert walk.phase is not RequestPhase.DEREGISTERING
+    assert len(walk.running()) == 2
+    walk.until(ends + timedelta(seconds=1))
+    assert walk.phase is RequestPhase.DEREGISTERING
+    assert walk.running() == []
+    assert {one.spec.desired for one in walk.servers.values()} == {Desired.RELEASED}
+    assert walk.waiting()[0] == "Backup", "nothing is wiped before it was saved"
+    assert walk.told("EmergencyOver") == [(ends, "BZ-24")]
+    assert walk.ending() == []
+
+
+def test_bz_24_an_extension_in_time_is_decided_and_moves_the_end() -> None:
+    walk = issued(BOZHOU)
+    walk.until(at("2027-05-12 10:00"))
+    walk.edit(term=EMERGENCY["term"] | {"emergency": {"cause": "防汛", "until": "2027-08-31"}})
+    assert walk.state.pending_approval is not None
+    walk.approve()
+    (ending,) = walk.ending()
+    assert ending.due == end_of("2027-08-31")
+    walk.until(end_of("2027-05-24") + timedelta(seconds=1))
+    assert walk.running()
+
+
+def test_bz_24_an_extension_that_comes_late_is_refused() -> None:
+    walk = issued(BOZHOU)
+    walk.until(at("2027-05-20 10:00"))
+    walk.edit(term=EMERGENCY["term"] | {"emergency": {"cause": "防汛", "until": "2027-08-31"}})
+    assert walk.state.pending_approval is None
+    assert walk.condition("Admitted") == (ConditionStatus.FALSE, "ExtensionTooLate")
+    assert walk.ending()[0].due == end_of("2027-05-24")
+
+
+def test_bz_26_1_an_emergency_expansion_reverts_to_what_was_held_before() -> None:
+    walk = Term(BOZHOU, {"servers": [group(count=1)]})
+    decisions(walk)
+    walk.open_all()
+    walk.file("Trial", "SecurityTest")
+    walk.confirm("agreement")
+    walk.edit(servers=[group(count=3)], **EMERGENCY)
+    walk.approve()
+    walk.open_all()
+    assert walk.state.emergency is not None
+    assert [(one.name, one.count) for one in walk.state.emergency.held] == [("app", 1)]
+    assert len(walk.running()) == 3
+    assert walk.state.emergency.ends is not None
+    walk.until(walk.state.emergency.ends + timedelta(seconds=1))
+    assert walk.running() == ["doc-approval-app-0"]
+    assert walk.waiting()[0] == "Backup"
+    assert walk.phase is not RequestPhase.DEREGISTERING
+
+
+# -- business cycles -----------------------------------------------------------------------------
+BUSY = {"name": "busy", "starts": "12-01", "ends": "02-28", "server": "app", "count": 3}
+QUIET = {"name": "quiet", "starts": "07-01", "ends": "08-31", "server": "app", "count": 1}
+
+
+def seasonal(name: str = WEIHAI, *, cycles: list[Obj] | None = None) -> Term:
+    walk = Term(name, {"servers": [group(count=2)], "businessCycles": cycles or [BUSY, QUIET]})
+    decisions(walk)
+    walk.open_all()
+    return walk
+
+
+def test_wh_30_resources_follow_the_seasons_over_the_years_and_nothing_is_destroyed() -> None:
+    walk = seasonal()
+    walk.file("SecurityTest")
+    walk.confirm("delivery")
+    assert walk.phase is RequestPhase.IN_SERVICE
+    assert walk.state.next_look == at("2026-12-01")
+    walk.until(at("2026-12-01"))
+    walk.open_all()
+    assert len(walk.running()) == 3
+    keys = {name: one.spec.key for name, one in walk.servers.items()}
+    for day, count in (
+        ("2027-02-28 23:59:59", 3),
+        ("2027-03-01 00:00", 2),
+        ("2027-06-30 23:59:59", 2),
+        ("2027-07-01 00:00", 1),
+        ("2027-09-01 00:00", 2),
+        ("2027-12-01 00:00", 3),
+        ("2028-02-28 23:59:59", 3),
+        ("2028-02-29 00:00", 2),  # the leap day is no part of the period
+        ("2028-12-01 00:00", 3),
+    ):
+        walk.until(at(day))
+        assert len(walk.running()) == count, day
+        assert walk.phase is RequestPhase.IN_SERVICE, day
+    assert {name: one.spec.key for name, one in walk.servers.items()} == keys
+    assert {one.spec.desired for one in walk.servers.values()} == {Desired.RUNNING}
+    assert {one.spec.article for one in walk.servers.values()} >= {"WH-30"}
+    begun = [moment for moment, article in walk.told("BusinessCycleBegins") if article == "WH-30"]
+    assert begun[:2] == [at("2026-12-01"), at("2027-07-01")]
+    assert at("2027-03-01") in [moment for moment, _ in walk.told("BusinessCycleEnds")]
+
+
+def test_wh_30_in_a_quiet_period_no_more_are_opened_than_run() -> None:
+    walk = seasonal(cycles=[QUIET | {"starts": "11-01", "ends": "12-31"}])
+    assert len(walk.servers) == 1
+    walk.until(at("2027-01-01"))
+    assert len(walk.servers) == 2
+
+
+def test_where_no_article_follows_them_the_cycles_are_a_record() -> None:
+    walk = seasonal(JINAN)
+    assert walk.condition("BusinessCycles") == (ConditionStatus.FALSE, "RecordedOnly")
+    walk.until(at("2026-12-01"))
+    assert len(walk.servers) == 2
+
+
+# -- clocks that run out -------------------------------------------------------------------------
+def test_yy_19_2_an_overdue_clock_is_escalated_once_and_decides_nothing() -> None:
+    walk = Term(YIYANG)
+    due = walk.state.due
+    assert due == end_of("2026-12-07")
+    walk.now = due + timedelta(seconds=1)
+    assert [one.reason for one in walk.actions() if isinstance(one, Announce)] == ["ClockRanOut"]
+    walk.settle()
+    assert walk.condition("Overdue") == (ConditionStatus.TRUE, "ClockRanOut")
+    told = end_of("2026-12-10")
+    assert (walk.state.overdue_clocks, walk.state.next_look) == (1, told + timedelta(seconds=1))
+    walk.now = told + timedelta(seconds=1)
+    assert [one.reason for one in walk.actions() if isinstance(one, Announce)] == ["ClockEscalated"]
+    walk.settle()
+    assert walk.condition("Overdue") == (ConditionStatus.TRUE, "ClockEscalated")
+    late = walk.state.deadlines[0]
+    assert (late.escalated_to, late.escalated_at) == (Role.SUPERVISOR, told)
+    assert walk.told("Escalated: supervisor") == [(told, "YY-5(1), YY-37")]
+    walk.until(told + timedelta(days=90))
+    assert [one for one in walk.actions() if isinstance(one, Announce)] == []
+    assert (walk.phase, walk.state.overdue_clocks) == (RequestPhase.IN_REVIEW, 1)
+
+
+def test_jn_15_the_probe_is_reported_during_the_trial() -> None:
+    walk = Term(JINAN)
+    decisions(walk)
+    walk.open_all()
+    ends = end_of("2026-12-24")
+    probe = next(one for one in walk.state.deadlines if one.stage and one.stage.value == "Reports")
+    assert (probe.due, probe.who, probe.article, probe.overdue) == (ends, Role.UNIT, "JN-15", False)
+    walk.until(ends + timedelta(seconds=1))
+    assert any(one.overdue and one.article == "JN-15" for one in walk.state.deadlines)
+    walk.file("Probe")
+    assert not any(one.overdue for one in walk.state.deadlines)
+
+
+# -- migration -----------------------------------------------------------------------------------
+@pytest.mark.parametrize(("name", "under"), [(YIYANG, "YY-15"), (BOZHOU, "BZ-21")])
+def test_yy_15_bz_21_the_old_environment_is_tracked_from_the_cut_over(name: str, under: str) -> None:
+    system = {"system": {"migratedFrom": {"description": "旧机房", "cutOver": "2026-11-30"}}}
+    walk = Term(name, system)
+    decisions(walk)
+    walk.open_all()
+    assert walk.ending() == [], "before the cut-over nothing runs"
+    until = end_of("2027-02-28")
+    walk.until(at("2026-11-30"))
+    (kept,) = walk.ending()
+    assert (kept.due, kept.who, kept.article) == (until, Role.UNIT, under)
+    assert walk.told("OldEnvironmentKept") == [(at("2026-11-30"), under)]
+    assert walk.condition("OldEnvironmentKept") == (ConditionStatus.TRUE, "Kept")
+    walk.until(until + timedelta(seconds=1))
+    assert (walk.ending(), walk.told("OldEnvironmentOver")) == ([], [(until, under)])
+    assert walk.condition("OldEnvironmentKept") == (ConditionStatus.TRUE, "MayGo")
+
+
+@pytest.mark.parametrize(
+    ("removed", "reason"),
+    [("2027-02-28 23:59:59", "RemovedTooEarly"), ("2027-03-01 00:00:00", "MayGo")],
+)
+def test_yy_15_a_removal_before_three_months_are_over_is_flagged(removed: str, reason: str) -> None:
+    walk = Term(YIYANG, {"system": {"migratedFrom": {"description": "旧机房", "cutOver": "2026-11-30"}}})
+    decisions(walk)
+    walk.until(at(removed))
+    walk.confirm("oldEnvironmentRemoved")
+    found = walk.condition("OldEnvironmentKept")
+    assert found is not None
+    assert found[1] == reason
+
+
+# -- the end -------------------------------------------------------------------------------------
+def test_jn_19_the_lead_runs_from_the_application_and_not_from_its_approval() -> None:
+    walk = Term(JINAN)
+    decisions(walk)
+    walk.open_all()
+    walk.until(at("2027-01-04 10:00"))
+    leaves = {"state": "Deregistered", "deregistration": {"reason": "OtherRequiredByPolicy"}}
+    walk.edit(materials=[*PAPERS, LEAVE_FORM], **leaves)
+    asked = walk.now
+    walk.now += timedelta(days=7)
+    walk.approve()
+    assert walk.state.approved is not None
+    assert walk.state.approved.asked_at == asked
+    backup = walk.state.deadlines[0]
+    assert (backup.stage and backup.stage.value, backup.due) == ("Backup", end_of("2027-01-18"))
+    assert walk.running()
+    walk.until(end_of("2027-01-18"))
+    assert walk.running() == []
+    assert walk.state.billing.ended is None

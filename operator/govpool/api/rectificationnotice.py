@@ -153,7 +153,8 @@ class RectificationNoticeSpec(Model):
         ),
         Rule(
             "size(self.decisions) == size(oldSelf.decisions)"
-            " || !oldSelf.decisions.exists(d, 'Deregistration' in d.enforcement)",
+            " || !oldSelf.decisions.exists(d, 'Deregistration' in d.enforcement)"
+            " || !self.decisions.exists(d, d.verdict == 'Withdrawn')",
             "a forced deregistration was decided: it can no longer be taken back",
         ),
     )

@@ -244,15 +244,24 @@ class Operator:
 
     async def _reconcile(self, key: Key) -> None:
         try:
+            await self.attempt(key)
+        except Exception:
+            # A bug in one object's reconcile must not stop the others; it is logged whole and tried again.
+            log.exception("%s: again in %.1f s", key, self.queue.retry(key))
+
+    async def attempt(self, key: Key) -> None:
+        """Reconcile the key; what may be expected to fail now and then is tried again later.
+
+        Raises:
+            Exception: a bug.
+        """
+        try:
             decision = await self.reconciler.reconcile(key)
         except KubeError as error:
             level = logging.DEBUG if error.conflict else logging.WARNING
             log.log(level, "%s: %s; again in %.1f s", key, _told(error), self.queue.retry(key))
         except (ProviderError, CertificateRefusedError, KeyUnusableError) as error:
             log.warning("%s: %s; again in %.1f s", key, error, self.queue.retry(key))
-        except Exception:
-            # A bug in one object's reconcile must not stop the others; it is logged whole and tried again.
-            log.exception("%s: again in %.1f s", key, self.queue.retry(key))
         else:
             self.queue.succeeded(key)
             self.look_again(key, decision)

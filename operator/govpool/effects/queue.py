@@ -22,8 +22,10 @@ NAP = 30.0
 class WorkQueue:
     """Keys to be reconciled, now or at a time of the injected clock."""
 
-    def __init__(self, clock: Clock, *, seed: int | None = None) -> None:
-        self._clock = clock
+    def __init__(
+        self, clock: Clock, *, seed: int | None = None, longest_backoff: float = LONGEST_BACKOFF
+    ) -> None:
+        self._clock, self._longest = clock, longest_backoff
         self._ready: deque[Key] = deque()
         self._queued: set[Key] = set()
         self._running: set[Key] = set()
@@ -63,9 +65,8 @@ class WorkQueue:
         """Reconcile the key again after a back-off that doubles with each failure; the delay in seconds."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        delay = min(FIRST_BACKOFF * float(1 << min(failures, 16)), LONGEST_BACKOFF) * self._random.uniform(
-            0.5, 1.0
-        )
+        delay = min(FIRST_BACKOFF * float(1 << min(failures, 16)), self._longest)
+        delay *= self._random.uniform(0.5, 1.0)
         self.add_at(key, self._clock.now() + timedelta(seconds=delay))
         return delay
 

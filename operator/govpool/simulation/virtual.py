@@ -33,8 +33,10 @@ R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
 POLLED = (CloudServer.DEFINITION.kind, CloudPool.DEFINITION.kind)
 """Kinds that are looked at again and again only to see what a pool did by itself."""
-RESTLESS = 100_000
-"""Reconciles at one standing of the calendar after which something is taken to go round in circles."""
+RESTLESS = 100
+"""Reconciles at one time, for each object that there is, after which something goes round in circles."""
+BACKOFF = 3600.0
+"""Longest back-off in seconds: what fails for months is not asked each minute of them."""
 UNEASY = timedelta(days=1)
 """How long every look is taken after counted faults were set, so that they are met."""
 
@@ -54,7 +56,7 @@ class SimulatedOperator(Operator):
         self, options: Options, kube: MemoryKube, clock: VirtualClock, pools: SimulatedPools
     ) -> None:
         super().__init__(options)
-        self.equip(kube, clock, pools, WorkQueue(clock, seed=0))
+        self.equip(kube, clock, pools, WorkQueue(clock, seed=0, longest_backoff=BACKOFF))
         self.decisions = 0
         self.uneasy_until: datetime | None = None
 
@@ -72,13 +74,13 @@ class SimulatedOperator(Operator):
             self.queue.add_at(pool, self.clock.now() + RESYNC)
 
     async def step(self) -> bool:
-        """Reconcile the next key; False when none waits."""
+        """Reconcile the next key; False when none waits. A bug is not tried again here: it ends the story."""
         key = self.queue.take_now()
         if key is None:
             return False
         self.decisions += 1
         try:
-            await self._reconcile(key)
+            await self.attempt(key)
         finally:
             self.queue.done(key)
         return True
@@ -145,7 +147,7 @@ class VirtualTown:
         began = self.operator.decisions
         while True:
             while await self.operator.step():
-                if self.operator.decisions - began > RESTLESS:
+                if self.operator.decisions - began > RESTLESS * (len(self.operator.store) + RESTLESS):
                     raise RestlessError(f"govpool goes round in circles since {self.now():%Y-%m-%d %H:%M}")
             await self._loop.idle()
             self.operator.queue.strike()

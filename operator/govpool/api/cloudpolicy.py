@@ -25,6 +25,7 @@ from govpool.api.base import (
 )
 from govpool.api.policy_efficiency import EfficiencyRules
 from govpool.api.policy_evidence import EvidenceRule, MakeGoodRule
+from govpool.api.policy_pool import PartyRule, ReportingRule
 from govpool.api.policy_rectification import RectificationRule
 from govpool.api.policy_roles import Role as Role  # noqa: PLC0414 - others know it from here
 from govpool.api.policy_terms import BusinessCycleRule, EscalationRule
@@ -362,6 +363,8 @@ class ProviderExitRule(Model):
     """How long ahead it gives written notice."""
     transition: Duration
     """Free transition after the exit was approved."""
+    approval_article: Article | None = None
+    """Where it says that the provider does not stop without approval."""
     article: Article
     """Where it says so."""
 
@@ -440,6 +443,10 @@ class CloudPolicySpec(Model):
     """What systems that were on the cloud before the regulation make good."""
     rectification: RectificationRule | None = None
     """Notices and what follows from them."""
+    parties: PartyRule | None = None
+    """Who may be a party of a pool's contracts."""
+    reporting: Annotated[list[ReportingRule], Field(max_length=8)] = []
+    """What is filed how often; recorded and shown, never enforced."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(

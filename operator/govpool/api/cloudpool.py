@@ -21,6 +21,11 @@ from govpool.api.base import (
     Title,
 )
 from govpool.api.cloudresourcerequest import Material
+from govpool.api.policy_pool import FiledReport, PeriodicDue
+from govpool.api.pool_exit import Party, PoolExit, PoolExitStatus
+
+MANUAL_PROVIDER = "manual"
+"""Name of the provider of a pool that only people reach."""
 
 
 class OperatingMode(StrEnum):
@@ -147,6 +152,14 @@ class CloudPoolSpec(Model):
     """Whether it takes new servers."""
     evidence: Annotated[list[Material], Field(max_length=16)] = []
     """Assessments and filings of the platform itself."""
+    exit: PoolExit | None = None
+    """The provider's exit."""
+    parties: Annotated[list[Party], Field(max_length=16)] = []
+    """Parties of its contracts: providers and integrators."""
+    opened_data: Title | None = None
+    """Where a dedicated domain opens its data to the platform (BZ-14); a record."""
+    reports: Annotated[list[FiledReport], Field(max_length=256)] = []
+    """Periodic reports that were filed."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -154,6 +167,12 @@ class CloudPoolSpec(Model):
             "connection.provider is immutable: open another pool and migrate",
         ),
         Rule("oldSelf.state != 'Closed' || self.state == 'Closed'", "a Closed pool stays closed"),
+        Rule(
+            "!has(oldSelf.exit) || (has(self.exit) && self.exit.notice == oldSelf.exit.notice"
+            " && (!has(oldSelf.exit.approval) || (has(self.exit.approval)"
+            " && self.exit.approval == oldSelf.exit.approval)))",
+            "a provider's notice and the approval of its exit stand once they were given",
+        ),
     )
 
 
@@ -185,6 +204,12 @@ class CloudPoolStatus(Model):
     """What its servers take."""
     unknown_machines: Annotated[list[ShortText], Field(max_length=64)] = []
     """Machines that carry govpool's tags and belong to no CloudServer; listed, never deleted."""
+    exit: PoolExitStatus | None = None
+    """How far the provider's exit is."""
+    closed_at: Instant | None = None
+    """When it was seen to be empty and proven, and its closing was honoured."""
+    reports_due: Annotated[list[PeriodicDue], Field(max_length=16)] = []
+    """Periodic reports that are due next; they decide nothing."""
 
 
 class CloudPool(Resource):
@@ -205,6 +230,19 @@ class CloudPool(Resource):
             Column("Mode", ".spec.operatingMode", priority=1),
             Column("Age", ".metadata.creationTimestamp", type="date"),
         ),
+        rules=(
+            Rule(
+                "self.spec.state != 'Closed' || oldSelf.spec.state == 'Closed' || !has(self.status)"
+                " || !has(self.status.allocated) || !has(self.status.allocated.servers)"
+                " || self.status.allocated.servers == 0",
+                "a pool with servers can't be closed: deregister what is in it first",
+            ),
+        ),
     )
     spec: CloudPoolSpec
     status: CloudPoolStatus | None = None
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether only people reach it: what they report of their work orders is all that is known."""
+        return self.spec.connection.provider == MANUAL_PROVIDER

@@ -535,6 +535,21 @@ class ServerAddress(Model):
     """IP address."""
 
 
+class DeclaredService(Model):
+    """A service that a person set up (人工办理), as declared; nobody here saw it."""
+
+    item: Name
+    """The catalogue item."""
+    quantity: Annotated[int, Field(ge=1)]
+    """How many units of it."""
+    order: Title
+    """Name of the WorkOrder."""
+    by: Title
+    """Who reported it."""
+    at: Instant
+    """When."""
+
+
 class Happening(Model):
     """Something that happened, for the request's story."""
 
@@ -580,6 +595,8 @@ class CloudResourceRequestStatus(Model):
     """Until then the environment that the system came from must be kept."""
     emergency: EmergencyUse | None = None
     """What was issued in an emergency and is in force."""
+    services: Annotated[list[DeclaredService], Field(max_length=32)] = []
+    """Services that a person set up, as declared."""
     overdue_clocks: Annotated[int, Field(ge=0)] = 0
     """How many clocks ran out so far, whoever they were for."""
     fee_per_year: Money | None = None

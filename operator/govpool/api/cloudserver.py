@@ -197,6 +197,21 @@ class ServerHold(Model):
     """Since when."""
 
 
+class Declared(Model):
+    """Something that a person reported of the server and nobody here saw."""
+
+    work: ShortText
+    """Kind of the work order."""
+    order: Title
+    """Name of the WorkOrder."""
+    by: Title
+    """Who reported it."""
+    at: Instant
+    """When."""
+    statement: Text = ""
+    """In that person's words."""
+
+
 class CloudServerStatus(Model):
     """A server as last seen."""
 
@@ -239,6 +254,8 @@ class CloudServerStatus(Model):
     """What is enforced on it; lifted when the notice is."""
     usage: Usage | None = None
     """What was measured of it. Written by whoever measures, never by govpool itself."""
+    declared: Annotated[list[Declared], Field(max_length=64)] = []
+    """What was declared of it and not seen, in a pool that only people reach."""
 
 
 class CloudServer(Resource):

@@ -47,8 +47,19 @@ class Executor(StrEnum):
     """A process beside the operator."""
     JOB = "job"
     """A Kubernetes Job."""
+    API = "api"
+    """The pool's provider, through its API; the order follows what is seen of its servers."""
     PERSON = "person"
     """Somebody, who says so in ``spec.outcome``."""
+
+
+class ReportedServer(Model):
+    """What a person reports of one server."""
+
+    server: Title
+    """Name of the CloudServer."""
+    facts: Annotated[dict[str, Annotated[str, StringConstraints(max_length=1024)]], Field(max_length=64)] = {}
+    """What was reported: address, id, report, score ..."""
 
 
 class ManualOutcome(Model):
@@ -62,6 +73,10 @@ class ManualOutcome(Model):
     """Whether it was done."""
     statement: Text = ""
     """In that person's words."""
+    facts: Annotated[dict[str, Annotated[str, StringConstraints(max_length=1024)]], Field(max_length=64)] = {}
+    """What was reported of the whole: reference, sha256, receiptSha256 ..."""
+    servers: Annotated[list[ReportedServer], Field(max_length=400)] = []
+    """What was reported of each server."""
 
 
 class WorkOrderSpec(Model):

@@ -44,10 +44,21 @@ def woken(store: Store, before: Resource | None, after: Resource | None) -> Iter
             if before is None or after is None or before.metadata.generation != after.metadata.generation:
                 yield from (item.key for item in store.all(CloudResourceRequest))
                 yield from (item.key for item in store.all(Approval))
+            yield from _leaving(store, before, after)
         case CloudResourceRequest():
             if before is not None and after is not None and before.paused and not after.paused:
                 for kind in (CloudServer, WorkOrder):
                     yield from (item.key for item in store.made_for(kind, resource.metadata.uid))
+
+
+def _leaving(store: Store, before: Resource | None, after: Resource | None) -> Iterator[Key]:
+    """Requests in a pool whose provider leaves show how far that is."""
+    if not (isinstance(before, CloudPool) and isinstance(after, CloudPool)) or after.status is None:
+        return
+    if (before.status.exit if before.status else None) == after.status.exit:
+        return
+    name = after.metadata.name
+    yield from (one.key for one in store.all(CloudResourceRequest) if one.spec.pool == name)
 
 
 def _request(resource: Resource) -> Iterator[Key]:

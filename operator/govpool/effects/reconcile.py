@@ -32,6 +32,7 @@ from govpool.effects.runs import Runs, holder_gone
 from govpool.effects.store import Key, Store
 from govpool.lifecycle import approval as approval_core
 from govpool.lifecycle import pool as pool_core
+from govpool.lifecycle import provider_exit
 from govpool.lifecycle import request as request_core
 from govpool.lifecycle import server as server_core
 from govpool.lifecycle import work_order as order_core
@@ -255,18 +256,38 @@ class Reconciler:
     async def _pool(self, resource: Resource) -> Decision:
         cloud_pool = _as(CloudPool, resource)
         servers = tuple(s for s in self._store.all(CloudServer) if s.spec.pool == cloud_pool.metadata.name)
+        machines = () if cloud_pool.by_hand else await self._machines(cloud_pool)
+        decision = pool_core.decide(self._with_exit(cloud_pool, machines, servers))
+        await self._applier.apply(decision.actions)
+        return decision
+
+    async def _machines(self, cloud_pool: CloudPool) -> tuple[str, ...] | Unknown:
         try:
             pool = await self._pools.of(cloud_pool)
-            machines: tuple[str, ...] | Unknown = await pool.call(
+            return await pool.call(
                 lambda: tuple(machine.key for machine in pool.provider.list_machines())
             )
         except ProviderError as error:
-            machines = Unknown(error.code.value, error.message)
-        decision = pool_core.decide(
-            PoolObservation(cloud_pool, self._clock.now(), machines, servers, self._language)
+            return Unknown(error.code.value, error.message)
+
+    def _with_exit(
+        self, pool: CloudPool, machines: tuple[str, ...] | Unknown, servers: tuple[CloudServer, ...]
+    ) -> PoolObservation:
+        """The pool, and while its provider leaves the requests and certificates that the exit is about."""
+        leaves = pool.spec.state in provider_exit.ENDING
+        requests = self._store.all(CloudResourceRequest) if leaves else ()
+        name = pool.metadata.name
+        return PoolObservation(
+            pool,
+            self._clock.now(),
+            machines,
+            servers,
+            self._language,
+            policy=self._store.get(CloudPolicy, pool.spec.policy),
+            requests=tuple(one for one in requests if one.spec.pool == name),
+            elsewhere=tuple(one for one in requests if one.spec.pool != name),
+            certificates=self._store.all(WipeCertificate) if leaves else (),
         )
-        await self._applier.apply(decision.actions)
-        return decision
 
 
 def _seen(provider: Provider, server: CloudServer) -> SeenInPool:

@@ -103,3 +103,10 @@ class PoolObservation:
     machines: tuple[str, ...] | Unknown
     servers: tuple[CloudServer, ...]
     language: Language = "en"
+    policy: CloudPolicy | None = None
+    requests: tuple[CloudResourceRequest, ...] = ()
+    """Requests in this pool."""
+    elsewhere: tuple[CloudResourceRequest, ...] = ()
+    """Requests in other pools: asked for only while the provider leaves."""
+    certificates: tuple[WipeCertificate, ...] = ()
+    """Those of this pool's requests: asked for only while the provider leaves."""

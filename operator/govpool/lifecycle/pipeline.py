@@ -9,7 +9,8 @@ from govpool.api.cloudresourcerequest import ApprovedRevision, CloudResourceRequ
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.lifecycle.decision import StageResult
 from govpool.lifecycle.observation import RequestObservation
-from govpool.lifecycle.stages import STAGES
+from govpool.lifecycle.stages import issued
+from govpool.lifecycle.stages.choice import stage_of
 from govpool.lifecycle.stages.context import StageContext
 from govpool.lifecycle.wanted import LEAVING, plan
 from govpool.rules.calendar import WorkCalendar
@@ -39,7 +40,7 @@ def walk(
     results: list[StageResult] = []
     for rule in effect_stages(policy, approved, reduces=reduces):
         context = StageContext(rule, observation, policy, catalog, approved, status, servers, before)
-        result = STAGES[rule.stage](context)
+        result = issued.told(context, stage_of(context)(context))
         results.append(result)
         if not result.done:
             break

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from govpool.api.base import ConditionStatus
-from govpool.api.cloudpool import Allocated, CloudPoolStatus
+from govpool.api.base import Condition, ConditionStatus
+from govpool.api.cloudpool import Allocated, CloudPoolStatus, PoolState
+from govpool.api.policy_pool import PeriodicDue
+from govpool.lifecycle import provider_exit
 from govpool.lifecycle.actions import WriteStatus
 from govpool.lifecycle.conditions import condition, merged
 from govpool.lifecycle.decision import Decision
 from govpool.lifecycle.observation import PoolObservation, Unknown
 from govpool.lifecycle.wanted import held
 from govpool.messages import message
+from govpool.rules import parties, reporting
 
 RESYNC = timedelta(minutes=1)
 
@@ -28,7 +31,11 @@ def decide(observation: PoolObservation) -> Decision:
         "observed_generation": pool.metadata.generation,
         "allocated": allocated,
     }
-    if isinstance(seen, Unknown):
+    if pool.by_hand:
+        # Nobody asks such a pool, and an empty answer would read as an empty pool.
+        text, status, reason = message("pool.by-hand"), ConditionStatus.UNKNOWN, "Declared"
+        update["reachable"] = None
+    elif isinstance(seen, Unknown):
         text = message("PoolUnknown", reason=seen.reason, cause=seen.message)
         status, reason = ConditionStatus.UNKNOWN, seen.reason
         update["reachable"] = False
@@ -46,9 +53,42 @@ def decide(observation: PoolObservation) -> Decision:
         now=observation.now,
         language=observation.language,
     )
-    update["conditions"] = merged(before.conditions, [reachable])
+    told = [reachable, *provider_exit.conditions(observation), *_parties(observation)]
+    update["conditions"] = merged(before.conditions, told)
+    update["exit"] = provider_exit.progress(observation)
+    update["closed_at"] = provider_exit.closed_at(observation)
+    update["reports_due"] = _reports_due(observation)
     after = before.model_copy(update=update)
     if pool.status is not None and after == pool.status:
         return Decision(look_again=observation.now + RESYNC)
-    answered = {} if isinstance(seen, Unknown) else {"seen_at": observation.now}
+    answered = {} if isinstance(seen, Unknown) or pool.by_hand else {"seen_at": observation.now}
     return Decision((WriteStatus(pool, after.model_copy(update=answered)),), observation.now + RESYNC)
+
+
+def _reports_due(observation: PoolObservation) -> list[PeriodicDue]:
+    """The pool's periodic reports that are due next (register 7): shown, and nothing more."""
+    pool, policy = observation.pool, observation.policy
+    if policy is None or pool.spec.state is PoolState.CLOSED:
+        return []
+    since = pool.metadata.creation_timestamp or observation.now
+    return reporting.due(policy.spec, pool.spec.reports, since, observation.now)
+
+
+def _parties(observation: PoolObservation) -> list[Condition]:
+    """YY-12, YY-13: what stands against the parties of the pool's contracts."""
+    pool, policy = observation.pool, observation.policy
+    if policy is None or policy.spec.parties is None or not pool.spec.parties:
+        return []
+    against = parties.objections(policy.spec, pool.spec.parties)
+    texts = "; ".join(f"{one.message.render(observation.language)} [{one.clause}]" for one in against)
+    return [
+        condition(
+            "Parties",
+            ConditionStatus.FALSE if against else ConditionStatus.TRUE,
+            against[0].reason if against else "Fine",
+            message("Verbatim", text=texts) if against else message("pool.parties-fine"),
+            generation=pool.metadata.generation,
+            now=observation.now,
+            language=observation.language,
+        )
+    ]

@@ -22,7 +22,7 @@ from govpool.api.cloudresourcerequest import (
 )
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.workorder import WorkOrderState
-from govpool.lifecycle import clocks, request_conditions, story, terms
+from govpool.lifecycle import clocks, provider_exit, request_conditions, services, story, terms
 from govpool.lifecycle.actions import Action, Announce, HoldFinalizer, LetGo, Settle, WriteStatus
 from govpool.lifecycle.certificate_draft import termination_given
 from govpool.lifecycle.conditions import MAX_MESSAGE, merged
@@ -115,6 +115,7 @@ def _status(
     days = before.trial or (trial(policy.spec, handed_over) if handed_over else None)
     use = use_after(request, policy.spec, catalog, found.approved, results, observation.now)
     spans = span_deadlines(observation, policy.spec, found, use, days)
+    spans += provider_exit.deadlines(observation)
     due, tellings = clocks.with_escalations(
         deadlines(observation, policy, found, results, spans), policy.spec, observation.now
     )
@@ -147,6 +148,7 @@ def _status(
             "addresses": _addresses(observation),
             "certificate": _certificate(observation) or before.certificate,
             "emergency": use,
+            "services": services.declared(observation, found.approved, before),
             "overdue_clocks": before.overdue_clocks + clocks.newly_overdue(before, due),
             "citations": _citations(found, results),
             "next_look": next_look(observation, policy, found, results, due, tellings),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from govpool.api.base import Condition, ConditionStatus
 from govpool.api.cloudpolicy import CloudPolicy
 from govpool.api.cloudresourcerequest import CloudResourceRequestStatus, RequestPhase, StageState
-from govpool.lifecycle import terms
+from govpool.lifecycle import provider_exit, terms
 from govpool.lifecycle.clocks import overdue_text
 from govpool.lifecycle.conditions import condition, merged
 from govpool.lifecycle.decision import StageResult
@@ -89,6 +89,7 @@ def conditions(
         text = overdue_text(first)
         found_conditions.append(told(observation, "Overdue", true, reason, text, first.article))
     found_conditions += terms.conditions(observation, policy.spec, found, after)
+    found_conditions += provider_exit.told(observation)
     if observation.request.deleting:
         text = message("DeletionWaits")
         found_conditions.append(told(observation, "DeletionBlocked", true, "NotDeregistered", text))

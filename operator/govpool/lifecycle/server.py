@@ -15,6 +15,7 @@ from govpool.api.cloudserver import (
     ServerPhase,
 )
 from govpool.api.workorder import WorkOrder, WorkOrderKind, WorkOrderState
+from govpool.lifecycle import declared
 from govpool.lifecycle.actions import (
     Action,
     AddDisks,
@@ -51,6 +52,8 @@ def decide(observation: ServerObservation) -> Decision:
     if before.phase is ServerPhase.GONE:
         held = server.deleting and FINALIZER in server.metadata.finalizers
         return Decision((LetGo(server, "machine and disks were seen absent"),) if held else ())
+    if observation.pool is not None and observation.pool.by_hand:
+        return declared.decide(observation, before)
     if isinstance(observation.seen, Unknown):
         return _unknown(observation, before, observation.seen)
     if _refused_just_now(observation, before):

@@ -8,6 +8,7 @@ from govpool.api.base import RETRY_ANNOTATION
 from govpool.api.workorder import (
     Executor,
     RunLease,
+    ServerResult,
     WorkOrder,
     WorkOrderState,
     WorkOrderStatus,
@@ -15,6 +16,7 @@ from govpool.api.workorder import (
 from govpool.lifecycle.actions import Action, StartRun, WriteStatus
 from govpool.lifecycle.decision import Decision
 from govpool.lifecycle.observation import OrderObservation
+from govpool.rules.outcome import lacks
 
 LEASE = timedelta(seconds=60)
 """A run whose lease was not renewed for so long is lost."""
@@ -29,6 +31,9 @@ def decide(observation: OrderObservation) -> Decision:
         return Decision()
     if order.spec.executor is Executor.PERSON:
         return _person(observation, status)
+    if order.spec.executor is Executor.API:
+        # Its servers are its run; the request's stage tells how far they are.
+        return Decision()
     asked = order.metadata.annotations.get(RETRY_ANNOTATION, "")
     if status.state is WorkOrderState.FAILED and asked and asked != status.retry_seen:
         return _begin(observation, status.model_copy(update={"retry_seen": asked}))
@@ -67,12 +72,20 @@ def _person(observation: OrderObservation, status: WorkOrderStatus) -> Decision:
     order, outcome = observation.order, observation.order.spec.outcome
     if outcome is None or status.state in FINISHED:
         return Decision()
+    missing = lacks(order.spec, outcome)
+    succeeded = outcome.succeeded and not missing
+    given = {one.server: one.facts for one in outcome.servers}
     after = status.model_copy(
         update={
             "observed_generation": order.metadata.generation,
-            "state": WorkOrderState.SUCCEEDED if outcome.succeeded else WorkOrderState.FAILED,
+            "state": WorkOrderState.SUCCEEDED if succeeded else WorkOrderState.FAILED,
             "finished": outcome.at,
-            "message": outcome.statement,
+            "message": f"lacks {', '.join(missing)}"[:4096] if missing else outcome.statement,
+            "servers": [
+                ServerResult(server=name, ok=succeeded, message=outcome.statement, facts=given.get(name, {}))
+                for name in order.spec.servers
+            ],
+            "receipt_sha256": outcome.facts.get("receiptSha256") if succeeded else None,
         }
     )
     return Decision((WriteStatus(order, after),))

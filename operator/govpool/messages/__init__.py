@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from govpool.messages import cli, demo, lifecycle, policy, rules, simulation, terms
+from govpool.messages import cli, demo, lifecycle, policy, pools, rules, simulation, terms
 
 Language = Literal["en", "zh"]
 
@@ -18,6 +18,7 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
     **rules.TEXTS,
     **policy.TEXTS,
     **lifecycle.TEXTS,
+    **pools.TEXTS,
     **cli.TEXTS,
     **simulation.TEXTS,
     **demo.TEXTS,

@@ -198,7 +198,12 @@ def _growth(asked: Application) -> Iterator[Refusal]:
         text = message(
             "rules.admission.pool-state", pool=asked.pool.metadata.name, state=asked.pool.spec.state
         )
-        yield Refusal("PoolNotOpen", text, "")
+        leaves, rule = asked.pool.spec.state is PoolState.EXITING, asked.rules.provider_exit
+        if leaves and rule is not None:
+            told = message("exit.no-new", pool=asked.pool.metadata.name)
+            yield Refusal("ProviderLeaves", told, clause(asked.rules, rule.article))
+        else:
+            yield Refusal("PoolNotOpen", text, "")
     if asked.quota is not None and quota_stopped:
         article = asked.rules.issuing_stop_article
         under = "" if article is None else clause(asked.rules, article)

@@ -197,5 +197,3 @@ def _records(policy: CloudPolicySpec) -> Iterator[Finding]:
     """What the engine keeps and does not act on."""
     if policy.trial is not None and policy.trial.unused is not UnusedAction.NONE:
         yield found(Sort.NOTE, ("spec", "trial", "unused"), "not-carried-out", field="trial.unused")
-    if policy.provider_exit is not None:
-        yield found(Sort.NOTE, ("spec", "providerExit"), "not-carried-out", field="providerExit")

@@ -15,8 +15,8 @@ from govpool.messages import message
 from govpool.rules.deregistration import earliest
 
 
-def decide(context: StageContext) -> StageResult:
-    """Done when every leaving disk that held data has a backup with the unit's receipt."""
+def departure(context: StageContext) -> StageResult | None:
+    """What comes before a backup: the lead time, and machines that go first; None when nothing does."""
     leaving = context.plan.surplus
     asked = context.approved.asked_at or context.before
     opens = earliest(context.regulation, asked) if deregisters(context) else None
@@ -29,7 +29,14 @@ def decide(context: StageContext) -> StageResult:
     attached = [s for s in leaving if server_phase(s) not in (ServerPhase.RELEASED, ServerPhase.GONE)]
     if attached:
         return context.waiting(message("ServersReleasing", servers=_names(attached)))
-    holding = tuple(server for server in leaving if holds_data(server))
+    return None
+
+
+def decide(context: StageContext) -> StageResult:
+    """Done when every leaving disk that held data has a backup with the unit's receipt."""
+    if (first := departure(context)) is not None:
+        return first
+    holding = tuple(server for server in context.plan.surplus if holds_data(server))
     if not holding or not context.regulation.deregistration.backup_required:
         return context.done(message("NothingToBackUp"), at=context.before)
     if any(not backed_up(server) for server in holding):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from govpool.api.cloudpolicy import ApplicationType, CloudPolicy, CloudPolicySpec, Role, StageRule
+from govpool.api.cloudpool import OperatingMode
 from govpool.api.cloudresourcerequest import (
     ApprovedRevision,
     CloudResourceRequest,
@@ -90,6 +91,17 @@ class StageContext:
         """The server as it is stored, for one that is wanted."""
         name = wanted.metadata.name
         return next((s for s in self.observation.servers if s.metadata.name == name), None)
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether only people reach the pool."""
+        return self.observation.pool is not None and self.observation.pool.by_hand
+
+    @property
+    def purchased(self) -> bool:
+        """Whether the provider executes (YY-4, YY-19: 购买服务类); else the technical organ does."""
+        pool = self.observation.pool
+        return pool is not None and pool.spec.operating_mode is OperatingMode.PURCHASED_SERVICE
 
     def order(self, work: WorkOrderKind, servers: Iterable[CloudServer]) -> WorkOrder | None:
         """The work order of that kind for these servers under the approved revision, while not settled."""

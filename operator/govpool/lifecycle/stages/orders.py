@@ -12,7 +12,13 @@ from govpool.lifecycle.naming import made_for, order_name, run_key
 from govpool.lifecycle.stages.context import StageContext
 from govpool.messages import message
 
-EXECUTION = (WorkOrderKind.BASELINE, WorkOrderKind.HANDOVER)
+EXECUTION = (
+    WorkOrderKind.PROVISION,
+    WorkOrderKind.RESIZE,
+    WorkOrderKind.BASELINE,
+    WorkOrderKind.HANDOVER,
+    WorkOrderKind.MANUAL,
+)
 """Orders that belong to carrying out an approval and share its clock."""
 
 
@@ -23,7 +29,7 @@ def carried_out_by(
     order = context.order(work, servers)
     if order is None:
         return context.waiting(
-            message("OrderMade", work=work.value), actions=(Create(_order(context, work, servers)),)
+            message("OrderMade", work=work.value), actions=(Create(made(context, work, servers)),)
         )
     status = order.status
     if status is not None and status.state is WorkOrderState.FAILED:
@@ -39,7 +45,8 @@ def carried_out_by(
     )
 
 
-def _order(context: StageContext, work: WorkOrderKind, servers: tuple[CloudServer, ...]) -> WorkOrder:
+def made(context: StageContext, work: WorkOrderKind, servers: tuple[CloudServer, ...]) -> WorkOrder:
+    """The order of that kind for these servers under the approved revision."""
     request, revision = context.request, context.approved.revision
     names = [server.metadata.name for server in servers]
     again_for = names if context.carried_out_before or context.orders(work) else []

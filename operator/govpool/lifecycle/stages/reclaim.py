@@ -18,7 +18,7 @@ def decide(context: StageContext) -> StageResult:
     """Done when every leaving server is seen gone and, at the end of use, nothing is reserved any more."""
     leaving = context.plan.surplus
     if leaving:
-        actions: tuple[Action, ...] = tuple(_go(s) for s in leaving if s.spec.desired is not Desired.GONE)
+        actions: tuple[Action, ...] = tuple(go(s) for s in leaving if s.spec.desired is not Desired.GONE)
         names = ", ".join(server.metadata.name for server in leaving)
         return context.waiting(message("ServersGoing", servers=names), actions=actions)
     if deregisters(context) and (write := _give_back(context)) is not None:
@@ -33,7 +33,8 @@ def _seen_absent(context: StageContext) -> list[datetime]:
     return [disk.absence.at for disk in disks if disk.absence]
 
 
-def _go(server: CloudServer) -> WriteSpec:
+def go(server: CloudServer) -> WriteSpec:
+    """Want the server gone, disks and all."""
     return WriteSpec(
         server.model_copy(update={"spec": server.spec.model_copy(update={"desired": Desired.GONE})})
     )

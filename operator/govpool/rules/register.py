@@ -20,9 +20,9 @@ Words = Annotated[str, StringConstraints(min_length=1)]
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
 
 _CLAUSE = re.compile(r"^(?P<code>[A-Z]{1,4})-(?P<article>\d+)(?:\((?P<item>\d+)\))?$")
-_STEP = re.compile(r"^(?P<name>[a-zA-Z]+)(?:\[(?P<key>[A-Za-z]+)\])?$")
-_KEYS = ("application", "stage", "type", "name")
-"""The field by which a member of a list is named: ``procedures[New]``, ``stages[Review]``."""
+_STEP = re.compile(r"^(?P<name>[a-zA-Z]+)(?:\[(?P<key>[A-Za-z0-9-]+)\])?$")
+_KEYS = ("application", "stage", "type", "name", "finding", "duty", "material")
+"""The field by which a member of a list is named: ``procedures[New]``; others are numbered: ``anyOf[0]``."""
 
 
 class Entry(Model):
@@ -215,7 +215,8 @@ def value_at(policy: CloudPolicySpec, path: str) -> JsonValue:
         found = found.get(name) if isinstance(found, dict) else None
         if key is not None:
             members = found if isinstance(found, list) else []
-            found = next((one for one in members if _named(one, key)), None)
+            named = enumerate(members)
+            found = next((one for index, one in named if key == str(index) or _named(one, key)), None)
     return found
 
 
@@ -243,6 +244,8 @@ def _field(node: object, name: str, path: str) -> object:
 def _member(node: object, key: str, path: str) -> object:
     """The members of a list, if one of them could be named ``key``."""
     inner = _plain(get_args(node)[0]) if get_origin(node) is list else None
+    if inner is not None and key.isdigit():
+        return inner
     if isinstance(inner, type) and issubclass(inner, Model):
         for field in inner.model_fields.values():
             kind = _plain(field.annotation)

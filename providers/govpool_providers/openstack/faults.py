@@ -13,9 +13,7 @@ from keystoneauth1 import exceptions as keystone
 
 from govpool_providers.errors import ErrorCode, ProviderError
 
-QUOTA = re.compile(
-    r"quota|OverLimit|LimitExceeded|No more IP addresses|IpAddressGenerationFailure", re.IGNORECASE
-)
+QUOTA = re.compile(r"quota|exceeded|OverLimit|No more IP addresses|IpAddressGeneration", re.IGNORECASE)
 WRONG_STATE = re.compile(
     r"status must be|is not available|already attached|in use|must not have|dependent", re.IGNORECASE
 )

@@ -189,6 +189,7 @@ class OpenStackProvider:
             name = tags.group_name(self._pool, uid)
             self._networks.delete_groups(name)
             self._servers.delete_groups(name)
+            self._networks.delete_groups(tags.isolation_name(self._pool))
 
     # -- disks --------------------------------------------------------------------------------------
     def list_disks(self, machine_key: str) -> tuple[Disk, ...]:

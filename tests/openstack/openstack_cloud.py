@@ -27,6 +27,10 @@ class Cable(requests.Session):
         super().__init__()
         self.whole = True
         self.calls: list[str] = []
+        self.changes_left: int | None = None
+        """How many requests that change something get through before the caller is killed."""
+        self.lose_answer = False
+        """Whether the killed caller's last request gets through, but not its answer."""
 
     def cut(self) -> None:
         self.whole = False
@@ -35,7 +39,18 @@ class Cable(requests.Session):
         if not self.whole:
             raise requests.ConnectionError("the cable is cut")
         self.calls.append(f"{method!s} {url!s}")
+        changes = method != "GET" and "/auth/tokens" not in str(url)
+        if changes and self.changes_left is not None:
+            self.changes_left -= 1
+            if self.changes_left < 0:
+                if self.lose_answer:
+                    super().request(method, url, *args, **kwargs)
+                raise Killed
         return super().request(method, url, *args, **kwargs)
+
+
+class Killed(BaseException):
+    """The operator's process ends here: nothing below is allowed to catch it."""
 
 
 def until(what: str, condition: Callable[[], bool], seconds: float = 60) -> None:
@@ -53,6 +68,8 @@ class Tenant:
     connection: PoolConnection
     cloud: Connection
     """The cloud as a member of the project."""
+    admin: Connection | None = None
+    """The cloud as its administrator, in the bed."""
     forget: Callable[[], None] = lambda: None
 
     def plant_copy(self, disk_key: str) -> None:
@@ -200,7 +217,7 @@ def bed_ground() -> Ground:
             admin.identity.delete_user(user)
             admin.identity.delete_project(project)
 
-        return Tenant(PoolConnection(name, settings, secret), member, forget)
+        return Tenant(PoolConnection(name, settings, secret), member, admin, forget)
 
     return Ground(admin, tenant, undo)
 

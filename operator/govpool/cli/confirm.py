@@ -100,6 +100,21 @@ def termination(
     run(_state(_Said(request, namespace, who, statement, language_of(language)), "termination"))
 
 
+@app.command(name="old-environment")
+def old_environment(
+    request: RequestArgument,
+    language: LanguageOption,
+    state_dir: StateOption,
+    statement: StatementOption = "",
+    namespace: NamespaceOption = None,
+    user: AsOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """State that the environment that the system came from (原系统) was taken down, once it may be."""
+    who = acting(kubeconfig, user, state_dir)
+    run(_state(_Said(request, namespace, who, statement, language_of(language)), "old-environment"))
+
+
 @app.command()
 def report(  # noqa: PLR0913, PLR0917 - one parameter an option
     request: RequestArgument,
@@ -126,6 +141,7 @@ async def _state(said: _Said, what: str) -> None:
     give: dict[str, Callable[[Speaker], Awaitable[Confirmation]]] = {
         "delivery": confirmations.delivery,
         "agreement": confirmations.agreement,
+        "old-environment": confirmations.old_environment,
         "backup": confirmations.backup,
         "termination": confirmations.termination,
     }

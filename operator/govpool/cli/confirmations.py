@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from govpool.api.base import Model
+from govpool.api.base import Model, wire_name
 from govpool.api.cloudpolicy import ReportType, Stage
 from govpool.api.cloudresourcerequest import (
     BackupConfirmation,
@@ -48,7 +48,10 @@ async def delivery(speaker: Speaker) -> Confirmation:
     if current is None:
         raise refusal("nothing-in-force", speaker.language, request=speaker.request.metadata.name)
     given = speaker.request.spec.confirmations.delivery
-    if given is None and (current.stage is not Stage.CONFIRMATION or current.state is not StageState.WAITING):
+    waits = current.stage is Stage.CONFIRMATION and current.state is StageState.WAITING
+    # What was issued in an emergency is confirmed at once (YY-23); billing still waits for what starts it.
+    issued = status is not None and status.emergency is not None and status.emergency.issued is not None
+    if given is None and not waits and not issued:
         raise _not_yet(speaker, current)
     return await _once(speaker, "delivery", "Delivery", lambda given: given.delivery)
 
@@ -56,6 +59,21 @@ async def delivery(speaker: Speaker) -> Confirmation:
 async def agreement(speaker: Speaker) -> Confirmation:
     """The tripartite agreement (三方协议) was signed."""
     return await _once(speaker, "agreement", "Agreement", lambda given: given.agreement)
+
+
+async def old_environment(speaker: Speaker) -> Confirmation:
+    """The environment that the system came from was taken down (原系统下线).
+
+    Raises:
+        CliError: it was stated before, or has to be kept still (YY-15, BZ-21).
+    """
+    status = speaker.request.status
+    until = status.keep_old_environment_until if status else None
+    if until is not None and await speaker.api.now() <= until:
+        name = speaker.request.metadata.name
+        raise refusal("kept-still", speaker.language, request=name, until=until.isoformat())
+    what = "old environment"
+    return await _once(speaker, "old_environment_removed", what, lambda given: given.old_environment_removed)
 
 
 async def backup(speaker: Speaker) -> BackupConfirmation:
@@ -156,7 +174,7 @@ async def _write(
     speaker: Speaker, add: Callable[[Confirmations], Mapping[str, Model | Sequence[Model]]]
 ) -> None:
     def altered(current: CloudResourceRequest) -> Json:
-        added = {field: _json(value) for field, value in add(current.spec.confirmations).items()}
+        added = {wire_name(field): _json(value) for field, value in add(current.spec.confirmations).items()}
         return cast(Json, {"spec": {"confirmations": added}})
 
     await speaker.api.change(CloudResourceRequest, speaker.request, altered)

@@ -40,6 +40,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{by} confirmed {what} of {request} at {at}.",
         "{by} 已于 {at} 就 {request} 确认：{what}。",
     ),
+    "cli.kept-still": (
+        "The environment that {request} came from is kept until {until}: state its removal after that.",
+        "{request} 的原系统须保留至 {until}，期满后方可申报下线。",
+    ),
     "cli.confirmed-already": (
         "{what} was confirmed by {by} at {at}, and stands.",
         "{what} 已由 {by} 于 {at} 确认，不可重复或撤回。",

@@ -122,7 +122,12 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         " {until}: bring it back, or tell the authority why.",
         "原信息系统环境（{old}）于 {removed} 下线，未满保留期（至 {until}）：请恢复或向云主管部门说明。",
     ),
-    # Trial, clocks, queue
+    # Trial, delivery, clocks, queue
+    "terms.advice-filed": (
+        "Right-sizing advice is filed. Measured: {figures}. Proposed: {proposed}. What has no proposal stays as"
+        " approved.",
+        "资源调整建议已备案。使用率：{figures}。建议调整：{proposed}。其余维持批准配置。",
+    ),
     "terms.probe-due": (
         "The unit reports during the trial that the monitoring probe is installed: govpool confirm report"
         " --type Probe.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +143,35 @@ async def test_what_others_added_meanwhile_is_kept(tmp_path: Path) -> None:
     paper.write_bytes(b"x")
     await confirmations.report(Speaker(server, found), ReportType.SOURCE_AUDIT, paper, "r-2")
     assert [r.reference for r in given(server).reports] == ["r-1", "r-2"]
+
+
+# -- emergencies and old environments ------------------------------------------------------------
+def emergency(issued: str | None) -> dict[str, Any]:
+    use = {"revision": 3, "aheadOf": "New"} | ({"issued": issued} if issued else {})
+    return at_stage("Trial") | {"emergency": use}
+
+
+async def test_yy_23_what_was_issued_in_an_emergency_is_confirmed_before_its_trial_is_over() -> None:
+    server = Server(found := request(emergency(NOW.isoformat())), user="liu")
+    assert given(server).delivery is None
+    stated = await confirmations.delivery(Speaker(server, found))
+    assert given(server).delivery == stated
+
+
+async def test_yy_23_nothing_is_confirmed_before_it_was_issued() -> None:
+    server = Server(found := request(emergency(None)))
+    with pytest.raises(CliError, match="it is at Trial"):
+        await confirmations.delivery(Speaker(server, found))
+
+
+@pytest.mark.parametrize(("days", "kept"), [(1, True), (0, True), (-1, False)])
+async def test_yy_15_bz_21_the_old_environment_is_not_given_up_before_its_day(days: int, kept: bool) -> None:
+    until = (NOW + timedelta(days=days)).isoformat()
+    server = Server(found := request(at_stage("Reports") | {"keepOldEnvironmentUntil": until}), user="liu")
+    if kept:
+        with pytest.raises(CliError, match="is kept until"):
+            await confirmations.old_environment(Speaker(server, found))
+        assert server.writes == 0
+        return
+    stated = await confirmations.old_environment(Speaker(server, found))
+    assert given(server).old_environment_removed == stated

@@ -14,6 +14,7 @@ from govpool.api.base import ConditionStatus
 from govpool.api.cloudpolicy import ApplicationType, Role
 from govpool.api.cloudresourcerequest import CloudResourceRequestStatus, Deadline, RequestPhase
 from govpool.api.cloudserver import CloudServer, Desired, ServerPhase
+from govpool.api.usage import Usage
 from govpool.lifecycle.actions import Action, Announce, WriteSpec
 from govpool.lifecycle.emergency import overdue_papers
 from govpool.lifecycle.request import decide
@@ -338,3 +339,45 @@ def test_jn_19_the_lead_runs_from_the_application_and_not_from_its_approval() ->
     walk.until(end_of("2027-01-18"))
     assert walk.running() == []
     assert walk.state.billing.ended is None
+
+
+def test_yy_19_4_the_advice_rests_on_what_was_measured() -> None:
+    walk = Term(YIYANG)
+    decisions(walk)
+    walk.open_all()
+    name = min(walk.servers)
+    figures = {
+        "recordedAt": "2026-12-24T00:00:00Z",
+        "recordedBy": "monitor",
+        "observedUntil": "2026-12-24T00:00:00Z",
+        "windows": [
+            {"over": "Week", "ends": "2026-12-24", "figures": [{"dimension": "CPU", "mean": 4, "peak": 9}]}
+        ],
+    }
+    walk.servers[name] = updated(walk.servers[name], usage=Usage.model_validate(figures))
+    assert walk.state.trial is not None
+    walk.until(walk.state.trial.ends)
+    walk.file("Trial")
+    filed = next(one for one in walk.state.stages if one.stage.value == "RightSizing")
+    assert f"{name}: CPU Week: mean 4 %, peak 9 %" in filed.message
+    assert filed.article == "YY-19(4)"
+
+
+# -- what waits in line --------------------------------------------------------------------------
+def test_yy_20_an_approved_change_that_waits_for_what_leaves_says_so() -> None:
+    walk = Term(BOZHOU, {"servers": [group(count=3)]})
+    decisions(walk)
+    walk.open_all()
+    walk.file("Trial", "SecurityTest")
+    walk.confirm("agreement")
+    form = PAPERS[0] | {"type": "ChangeForm"}
+    walk.edit(servers=[group(count=2)], materials=[*PAPERS, form])
+    walk.approve()
+    assert walk.waiting()[0] == "Backup"
+    assert walk.condition("Queued") is None
+    walk.edit(servers=[group(count=2), group("db")])
+    while walk.state.pending_approval:
+        walk.approve()
+    assert walk.condition("Queued") == (ConditionStatus.TRUE, "WaitsForCertificate")
+    assert walk.state.approved is not None
+    assert walk.state.approved.revision == 2

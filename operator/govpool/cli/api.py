@@ -93,6 +93,16 @@ class Api(Kube):
             f"{resource.metadata.name} is written by somebody all the time: look again, then repeat"
         )
 
+    async def merge_status(self, resource: R, status: Json) -> R:
+        """A JSON merge patch of the status."""
+        meta = resource.metadata
+        place = f"/namespaces/{meta.namespace}" if meta.namespace else ""
+        plural = resource.DEFINITION.plural
+        path = f"/apis/{GROUP}/{VERSION}{place}/{plural}/{meta.name}/status"
+        body: Json = {"metadata": {"uid": meta.uid}, "status": status}
+        answer = await self._request("PATCH", path, body=body, content_type=MERGE_PATCH)
+        return type(resource).model_validate(answer)
+
     # -- manifests --------------------------------------------------------------------------------
     async def apply(self, document: Json) -> Json:
         """Server-side apply; what others set in the same fields is taken over."""

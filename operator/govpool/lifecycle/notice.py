@@ -39,6 +39,8 @@ class NoticeObservation:
     quota: TenantQuota | None = None
     request: CloudResourceRequest | None = None
     notices: tuple[RectificationNotice, ...] = ()
+    governing: str | None = None
+    """Name of the policy that the request's pool is under; None where that is not known."""
     language: Language = "en"
 
 
@@ -54,6 +56,9 @@ def decide(observation: NoticeObservation) -> Decision:
     if policy is None:
         text = message("notice.PolicyMissing", policy=notice.spec.policy)
         return _told(observation, before, "Provided", ConditionStatus.UNKNOWN, "PolicyMissing", text)
+    if observation.governing is not None and observation.governing != policy.metadata.name:
+        text = message("notice.OtherPolicy", policy=notice.spec.policy, governing=observation.governing)
+        return _told(observation, before, "Provided", ConditionStatus.FALSE, "OtherPolicy", text)
     rule = notice_rule(policy.spec, notice.spec.finding)
     if rule is None:
         text = message("notice.NotProvided", policy=policy.metadata.name, finding=notice.spec.finding.value)

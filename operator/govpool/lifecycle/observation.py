@@ -11,6 +11,7 @@ from govpool.api.cloudpolicy import CloudPolicy
 from govpool.api.cloudpool import CloudPool
 from govpool.api.cloudresourcerequest import CloudResourceRequest
 from govpool.api.cloudserver import CloudServer
+from govpool.api.rectificationnotice import RectificationNotice
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.tenantquota import TenantQuota
 from govpool.api.wipecertificate import WipeCertificate
@@ -33,6 +34,8 @@ class RequestObservation:
     servers: tuple[CloudServer, ...] = ()
     orders: tuple[WorkOrder, ...] = ()
     certificates: tuple[WipeCertificate, ...] = ()
+    notices: tuple[RectificationNotice, ...] = ()
+    """Every notice of the unit."""
     language: Language = "en"
     """Language of condition messages."""
 
@@ -66,6 +69,8 @@ class ServerObservation:
     seen: SeenInPool | Unknown
     orders: tuple[WorkOrder, ...] = ()
     request: CloudResourceRequest | None = None
+    notices: tuple[RectificationNotice, ...] = ()
+    """Every notice of the unit."""
     language: Language = "en"
 
 

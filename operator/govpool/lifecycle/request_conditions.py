@@ -90,6 +90,8 @@ def conditions(
         found_conditions.append(told(observation, "Overdue", true, reason, text, first.article))
     found_conditions += terms.conditions(observation, policy.spec, found, after)
     found_conditions += provider_exit.told(observation)
+    if after.findings:
+        found_conditions.append(_findings(observation, after))
     if observation.request.deleting:
         text = message("DeletionWaits")
         found_conditions.append(told(observation, "DeletionBlocked", true, "NotDeregistered", text))
@@ -98,6 +100,14 @@ def conditions(
         text = message("HolidaysUnannounced", year=calendar.local_day(observation.now).year)
         found_conditions.append(told(observation, "CalendarAnnounced", false, "HolidaysUnannounced", text))
     return found_conditions
+
+
+def _findings(observation: RequestObservation, after: CloudResourceRequestStatus) -> Condition:
+    """What stands against the request; the first that is more than a proposal gives the reason."""
+    first = next((one for one in after.findings if not one.soft), after.findings[0])
+    texts = " ".join(f"{one.text} [{one.article}]" for one in after.findings)
+    text = message("finding.count", count=len(after.findings), texts=texts)
+    return told(observation, "Findings", ConditionStatus.TRUE, first.finding.value, text)
 
 
 def _admitted(observation: RequestObservation, found: Submission) -> Condition:

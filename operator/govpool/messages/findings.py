@@ -93,6 +93,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{policy} provides no notice for {finding}: nothing follows from it. Withdraw it.",
         "{policy} 未规定对 {finding} 下发整改通知：不会产生任何后果。请撤回。",
     ),
+    "notice.OtherPolicy": (
+        "The notice names {policy}, and the system is under {governing}: nothing follows. Withdraw it.",
+        "通知依据 {policy}，而该系统适用 {governing}：不会产生任何后果。请撤回。",
+    ),
     "notice.NotPermitted": (
         "{actions} was decided, and {policy} does not provide it for {finding}: it is not carried out.",
         "已决定 {actions}，但 {policy} 未对 {finding} 规定该措施：不予执行。",

@@ -19,7 +19,8 @@ def departure(context: StageContext) -> StageResult | None:
     """What comes before a backup: the lead time, and machines that go first; None when nothing does."""
     leaving = context.plan.surplus
     asked = context.approved.asked_at or context.before
-    opens = earliest(context.regulation, asked) if deregisters(context) else None
+    asked_for = deregisters(context) and context.approved.notice is None
+    opens = earliest(context.regulation, asked) if asked_for else None
     if opens is not None and context.now < opens:
         return context.waiting(message("LeadTimeRuns", until=opens.isoformat()), due=opens, look_again=opens)
     staying = [server for server in leaving if server.spec.desired not in LEAVING]

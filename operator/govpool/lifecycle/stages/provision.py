@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from govpool.api.cloudserver import CloudServer, Desired, ServerPhase
+from govpool.api.rectification_words import Enforcement
 from govpool.lifecycle.actions import Action, Create, WriteSpec
 from govpool.lifecycle.decision import StageResult
 from govpool.lifecycle.stages.context import OPEN_PHASES, StageContext
@@ -43,7 +44,11 @@ def carries_out(server: CloudServer) -> bool:
     """Whether the server runs as its spec says."""
     status = server.status
     phases = (ServerPhase.STOPPED,) if server.spec.desired is Desired.STOPPED else OPEN_PHASES
-    return status is not None and status.phase in phases and status.revision == server.spec.revision
+    if status is None or status.revision != server.spec.revision:
+        return False
+    # Switched off by a notice it still is what was approved.
+    shut_down = any(hold.action is Enforcement.FORCED_SHUTDOWN for hold in status.holds)
+    return status.phase in phases or (shut_down and status.phase is ServerPhase.STOPPED)
 
 
 def _opened(context: StageContext) -> datetime:

@@ -91,7 +91,7 @@ def compare(first: SimulationResult, second: SimulationResult, language: Languag
         raise ValueError(f"results of two scenarios can't be compared: {first.scenario}, {second.scenario}")
     words = (Words.of(first.policy, language), Words.of(second.policy, language))
     others = {line.name: line for line in second.requests}
-    compared = []
+    compared: list[ComparedRequest] = []
     facts: list[Fact] = []
     for line in first.requests:
         other = others.get(line.name)

@@ -182,7 +182,7 @@ def _clocks(line: RequestLine, words: Words, end: datetime) -> Iterator[Bar]:
             "overdue" if late else "intime",
             _clock_title(clock, words),
             words.local(clock.due) if clock.due else None,
-            open_end=clock.ended is None,
+            late=late,
         )
 
 
@@ -215,7 +215,7 @@ def _notices(line: RequestLine, words: Words, end: datetime) -> Iterator[Bar]:
             "notice overdue" if late else "notice",
             f"{notice.name}: {notice.text} {words.cited(notice.article)}".strip(),
             words.local(notice.due) if notice.due else None,
-            open_end=notice.until is None,
+            late=late,
         )
 
 

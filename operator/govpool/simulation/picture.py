@@ -20,9 +20,9 @@ class Bar:
     title: str = ""
     """Shown on hover."""
     due: datetime | None = None
-    """For a clock: when it ends; what lies behind it is overdue."""
-    open_end: bool = False
-    """Whether it still goes on where the picture ends."""
+    """For a clock: when it ends."""
+    late: bool = False
+    """Whether it ran out: what lies behind ``due`` is red."""
 
 
 @dataclass(frozen=True, slots=True)

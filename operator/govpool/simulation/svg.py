@@ -228,7 +228,7 @@ def _thin(bar: Bar, scale: _Scale, y: float, ends: tuple[float, float], *, behin
             "run" if bar.due else "run boundless", left, middle - 4, max(scale.x(in_time) - left, 2)
         )
     )
-    if bar.due and bar.end > bar.due:
+    if bar.due and bar.late:
         late = scale.x(bar.due)
         parts.append(
             Markup('<rect class="late" x="{}" y="{}" width="{:.1f}" height="8" rx="2"/>').format(

@@ -166,6 +166,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{by} reported on {order} at {at}; it stands.",
         "{by} 已于 {at} 填报工单 {order}，结果不可更改。",
     ),
+    "cli.order-failed-why": (
+        "Say with --statement why it could not be done.",
+        "请用 --statement 说明未能完成的原因。",
+    ),
     "cli.fact-malformed": (
         "{fact} is not SERVER:KEY=VALUE or KEY=VALUE.",
         "{fact} 不是 SERVER:KEY=VALUE 或 KEY=VALUE 的形式。",

@@ -76,3 +76,43 @@ def test_what_is_in_force_is_not_judged_again() -> None:
 def test_yy_knows_no_temporary_expansion() -> None:
     found = temporary(expanded("2026-12-01", "2026-12-31"), policy=policy())
     assert found["TemporaryNotProvided"].clause == "YY-20"
+
+
+@pytest.mark.parametrize(
+    ("starts", "extends"),
+    [
+        ("2027-01-01", True),  # the day after: no day without it
+        ("2026-12-20", True),  # runs into it
+        ("2027-01-02", False),  # a day between: one of its own
+    ],
+)
+def test_bz_22_what_follows_without_a_day_between_is_an_extension(starts: str, extends: bool) -> None:
+    first = expanded("2026-12-01", "2026-12-31")
+    second = expanded(starts, "2027-02-15")["term"]["temporary"]
+    both = first | {"term": {"temporary": [*first["term"]["temporary"], *second]}}
+    late = at("2026-12-28 10:00")
+    found = refusals(both, ApplicationType.TEMPORARY, approved=content(first), policy=BOZHOU, now=late)
+    assert ("ExtensionTooLate" in found) is extends
+    assert not extends or found["ExtensionTooLate"].clause == "BZ-22"
+
+
+def test_bz_22_a_chain_of_short_ones_does_not_last_for_ever() -> None:
+    first = expanded("2026-12-01", "2026-12-31")
+    second = expanded("2027-01-01", "2027-04-01")["term"]["temporary"]
+    both = first | {"term": {"temporary": [*first["term"]["temporary"], *second]}}
+    found = refusals(both, ApplicationType.TEMPORARY, approved=content(first), policy=BOZHOU)
+    assert "TemporaryTooLong" in found
+
+
+@pytest.mark.parametrize(
+    ("now", "refused"),
+    [
+        ("2027-02-02 23:59:59", False),  # the Spring Festival is 5 to 13 February in 2027
+        ("2027-02-26 23:59:59", True),
+    ],
+)
+def test_bz_22_the_lead_is_counted_over_the_spring_festival(now: str, refused: bool) -> None:
+    held = content(expanded("2026-12-01", "2027-02-28"))
+    wanted = expanded("2026-12-01", "2027-04-30")
+    found = refusals(wanted, ApplicationType.TEMPORARY, approved=held, policy=BOZHOU, now=at(now))
+    assert ("ExtensionTooLate" in found) is refused

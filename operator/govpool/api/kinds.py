@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from govpool.api.approval import Approval
+from govpool.api.auditrecord import AuditRecord
 from govpool.api.base import Resource
 from govpool.api.baselinereport import BaselineReport
 from govpool.api.cloudpolicy import CloudPolicy
@@ -27,6 +28,7 @@ KINDS: tuple[type[Resource], ...] = (
     BaselineReport,
     WipeCertificate,
     RectificationNotice,
+    AuditRecord,
 )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from govpool.cli import certificate, clock, confirm, crds, order, policy
+from govpool.cli import audit, certificate, clock, confirm, crds, order, policy
 from govpool.cli.approve import approve
 from govpool.cli.demo import demo
 from govpool.cli.doctor import doctor
+from govpool.cli.explain import explain
 from govpool.cli.operator import operator
 from govpool.cli.retry import retry
 from govpool.cli.simulate import simulate
@@ -40,6 +41,8 @@ app.add_typer(order.app, name="order", no_args_is_help=True, rich_help_panel=DEC
 app.command(rich_help_panel=DECIDING)(retry)
 app.add_typer(clock.app, name="clock", no_args_is_help=True, rich_help_panel=DECIDING)
 app.command(rich_help_panel=LOOKING)(status)
+app.command(rich_help_panel=LOOKING)(explain)
+app.add_typer(audit.app, name="audit", no_args_is_help=True, rich_help_panel=LOOKING)
 app.add_typer(certificate.app, name="certificate", no_args_is_help=True, rich_help_panel=LOOKING)
 app.add_typer(policy.app, name="policy", no_args_is_help=True, rich_help_panel=LOOKING)
 app.command(rich_help_panel=LOOKING)(simulate)

@@ -6,13 +6,15 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from govpool.api.base import FINALIZER, Resource
-from govpool.api.cloudresourcerequest import CloudResourceRequest
+from govpool.api.base import FINALIZER, Model, Resource
+from govpool.api.cloudresourcerequest import CloudResourceRequest, CloudResourceRequestStatus
 from govpool.api.cloudserver import CloudServer
 from govpool.api.tenantquota import TenantQuota
 from govpool.api.workorder import WorkOrder, WorkOrderKind
 from govpool.effects import access, certificates, events, secrets
+from govpool.effects.audit import Trail
 from govpool.effects.clock import Clock
+from govpool.effects.dependents import AUDIT
 from govpool.effects.kube import Kube, KubeError
 from govpool.effects.pools import Pool
 from govpool.effects.signing import CertificateRefusedError
@@ -27,6 +29,7 @@ from govpool.lifecycle.actions import (
     HoldFinalizer,
     IssueCertificate,
     LetGo,
+    Record,
     ReleaseMachine,
     ResizeMachine,
     SetPower,
@@ -74,8 +77,10 @@ class Applier:
         self._kube = kube
         self._store = store
         self._clock = clock
+        self._wake = feedback.wake
         self._took = feedback.took
         self._lost = feedback.lost
+        self.trail = Trail(kube, store, clock)
 
     async def apply(self, actions: tuple[Action, ...], target: ServerTarget | None = None) -> None:
         """Carry out the actions in their order.
@@ -91,6 +96,8 @@ class Applier:
                 if error.conflict or error.absent:
                     await self._look_again(action)
                 raise
+        if any(isinstance(action, Record) for action in actions):
+            self._wake(AUDIT)
 
     async def _look_again(self, action: Action) -> None:
         """What is known of the object is old: ask, rather than wait for the stream to tell."""
@@ -123,7 +130,9 @@ class Applier:
             case WriteSpec(resource):
                 self._took(await self._kube.write_spec(resource))
             case WriteStatus(resource, status):
-                self._took(await self._kube.write_status(resource, status))
+                await self._write_status(resource, status)
+            case Record():
+                await self.trail.append(action)
             case WriteQuota(namespace, version, quota_status):
                 quota = self._store.get(TenantQuota, "unit", namespace)
                 if quota is None or quota.metadata.resource_version != version:
@@ -143,6 +152,11 @@ class Applier:
                 await events.post(self._kube, resource, reason, note, warning=warning, now=self._clock.now())
             case _:
                 await self._machine(action, target)
+
+    async def _write_status(self, resource: Resource, status: Model) -> None:
+        self._took(await self._kube.write_status(resource, status))
+        if isinstance(resource, CloudResourceRequest) and isinstance(status, CloudResourceRequestStatus):
+            self.trail.wrote(resource, status)
 
     async def _let_go(self, resource: Resource) -> None:
         await self._clean_up(resource)

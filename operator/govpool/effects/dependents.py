@@ -20,6 +20,9 @@ SUPPLY = (CloudPolicy, ServiceCatalog, CloudPool)
 CHAIN: Key = ("CertificateChain", "", "")
 """No object of its own: the head of the certificates' chain, which an operator may have left half written."""
 
+AUDIT: Key = ("AuditAnchors", "", "")
+"""No object of its own either: the anchors of the audit trails."""
+
 
 def woken(store: Store, before: Resource | None, after: Resource | None) -> Iterator[Key]:
     """Keys to reconcile after ``before`` became ``after``; None: it was not known, or it is gone.

@@ -24,7 +24,7 @@ from govpool.api.workorder import WorkOrder
 from govpool.effects import secrets
 from govpool.effects.apply import Feedback
 from govpool.effects.clock import Clock, clock_of
-from govpool.effects.dependents import CHAIN, woken
+from govpool.effects.dependents import AUDIT, CHAIN, woken
 from govpool.effects.kube import Json, Kube, KubeError
 from govpool.effects.kube_errors import advice
 from govpool.effects.playbooks import sweep_stale
@@ -115,6 +115,7 @@ class Operator:
             for resource in self.store.all(kind):
                 self.queue.add(resource.key)
         self.queue.add(CHAIN)
+        self.queue.add(AUDIT)
         self._spawn(self.queue.run_heap(), "heap")
         self._spawn(self._sweep_for_ever(), "sweep")
         for number in range(self._options.workers):

@@ -23,7 +23,7 @@ from govpool.api.workorder import WorkOrder
 from govpool.effects import certificates
 from govpool.effects.apply import Applier, Feedback, ServerTarget
 from govpool.effects.clock import Clock
-from govpool.effects.dependents import CHAIN
+from govpool.effects.dependents import AUDIT, CHAIN
 from govpool.effects.executors.base import OrderContext, Recorder
 from govpool.effects.executors.registry import executor
 from govpool.effects.kube import Kube
@@ -95,6 +95,8 @@ class Reconciler:
         if key == CHAIN:
             await certificates.finish(self._kube)
             return Decision()
+        if key == AUDIT:
+            return Decision(look_again=await self._applier.trail.anchor())
         resource = self._store.find(key)
         act = self._by_kind.get(key[0])
         if resource is None or act is None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 
+from govpool.api.auditrecord import AuditEntry
 from govpool.api.base import Model, Resource
 from govpool.api.cloudresourcerequest import CloudResourceRequest
 from govpool.api.tenantquota import TenantQuotaStatus
@@ -62,6 +65,22 @@ class WriteQuota:
     def key(self) -> str:
         """The unit and the version that was read."""
         return f"quota/{self.namespace}/{self.resource_version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Append to the unit's audit trail what is not recorded yet: before anything tells of it or follows."""
+
+    request: CloudResourceRequest
+    policy: str
+    at: datetime
+    entries: tuple[AuditEntry, ...]
+
+    @property
+    def key(self) -> str:
+        """The request's UID and what is recorded."""
+        keys = "\n".join(entry.key for entry in self.entries)
+        return f"record/{self.request.metadata.uid}/{hashlib.sha256(keys.encode()).hexdigest()[:16]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +247,7 @@ Action = (
     | WriteSpec
     | WriteStatus
     | WriteQuota
+    | Record
     | HoldFinalizer
     | LetGo
     | Settle

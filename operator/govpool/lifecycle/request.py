@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from govpool.api.base import FINALIZER, ConditionStatus
 from govpool.api.cloudpolicy import CloudPolicy, Stage
@@ -23,7 +25,7 @@ from govpool.api.cloudresourcerequest import (
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.workorder import WorkOrderState
 from govpool.lifecycle import clocks, provider_exit, request_conditions, services, story, terms
-from govpool.lifecycle.actions import Action, Announce, HoldFinalizer, LetGo, Settle, WriteStatus
+from govpool.lifecycle.actions import Action, Announce, HoldFinalizer, LetGo, Record, Settle, WriteStatus
 from govpool.lifecycle.certificate_draft import termination_given
 from govpool.lifecycle.conditions import MAX_MESSAGE, merged
 from govpool.lifecycle.deadlines import deadlines, next_look
@@ -32,10 +34,12 @@ from govpool.lifecycle.emergency import in_effect, use_after
 from govpool.lifecycle.observation import RequestObservation
 from govpool.lifecycle.pipeline import walk
 from govpool.lifecycle.request_conditions import told, with_others
+from govpool.lifecycle.ruling import Ruling
+from govpool.lifecycle.rulings import Look, let_go, lifted, rulings
 from govpool.lifecycle.spans import span_deadlines
 from govpool.lifecycle.submission import Submission, submission
 from govpool.lifecycle.wanted import held
-from govpool.messages import message
+from govpool.messages import Language, message
 from govpool.rules.amounts import fee_per_year
 from govpool.rules.billing import billing_end, billing_start
 from govpool.rules.migration import keep_until
@@ -64,13 +68,27 @@ def decide(observation: RequestObservation) -> Decision:
             results = walk(observation, policy, catalog, effective, status)
         except LookupError as error:
             return _lost_item(observation, status, str(error))
-    after = _status(observation, status, policy, catalog, found, results)
-    actions = [*found.actions, *(action for result in results for action in result.actions)]
+    after, look, news = _status(observation, status, policy, catalog, found, results)
+    actions: list[Action] = [*found.actions, *(action for result in results for action in result.actions)]
     actions += _settled_orders(observation, after)
     if request.deleting:
-        actions += _let_go(observation, after, found)
+        gone = _let_go(observation, after, found)
+        news += tuple(let_go(look, action) for action in gone)
+        actions += gone
     written = _write(observation, after)
-    return Decision((*actions, *written.actions, *_announced(observation, status, after)), after.next_look)
+    recorded = _recorded(observation, policy, news)
+    announced = _announced(observation, status, after)
+    return Decision((*recorded, *actions, *written.actions, *announced), after.next_look)
+
+
+def _recorded(
+    observation: RequestObservation, policy: CloudPolicy, news: tuple[Ruling, ...]
+) -> tuple[Record, ...]:
+    """What is new goes into the audit trail before anything follows from it."""
+    if not news:
+        return ()
+    entries = tuple(ruling.entry(policy.spec) for ruling in news)
+    return (Record(observation.request, policy.metadata.name, observation.now, entries),)
 
 
 def _write(observation: RequestObservation, after: CloudResourceRequestStatus) -> Decision:
@@ -107,7 +125,7 @@ def _status(
     catalog: ServiceCatalog,
     found: Submission,
     results: tuple[StageResult, ...],
-) -> CloudResourceRequestStatus:
+) -> tuple[CloudResourceRequestStatus, Look, tuple[Ruling, ...]]:
     request = observation.request
     approved = in_effect(found.approved, before, policy.spec, observation.now) if found.approved else None
     complete = approved is not None and bool(results) and all(result.done for result in results)
@@ -121,11 +139,6 @@ def _status(
     )
     first = next((one for one in due if not one.by_itself), None)
     phase = _phase(before, found, approved, results, complete=complete)
-    happenings = [
-        *story.decisions(observation.approvals, policy.spec),
-        *_stages_told(approved, results, observation),
-        *_refusals_told(observation, found),
-    ]
     applied = before.applied
     if complete and approved is not None and (applied is None or applied.revision != approved.revision):
         applied = AppliedRevision(revision=approved.revision, at=observation.now)
@@ -154,12 +167,27 @@ def _status(
             "next_look": next_look(observation, policy, found, results, due, tellings),
         }
     )
-    happenings += terms.happenings(observation, policy.spec, found, after)
-    after = after.model_copy(update={"history": story.retell(before, happenings)})
+    look = Look(observation, policy, catalog, found, results, before, after, story.told(before))
+    tell = partial(_others_tell, observation, policy, found, after)
+    news = story.untold(before, [*rulings(look), *lifted(look, tell)])
+    after = after.model_copy(update={"history": story.retell(before, news, observation.language)})
     conditions = merged(
         before.conditions, request_conditions.conditions(observation, policy, found, results, after)
     )
-    return after.model_copy(update={"conditions": conditions})
+    return after.model_copy(update={"conditions": conditions}), look, tuple(news)
+
+
+def _others_tell(
+    observation: RequestObservation,
+    policy: CloudPolicy,
+    found: Submission,
+    after: CloudResourceRequestStatus,
+    language: Language,
+) -> list[Happening]:
+    """What else happened, in one language."""
+    return [
+        *terms.happenings(replace(observation, language=language), policy.spec, found, after),
+    ]
 
 
 def _phase(
@@ -271,27 +299,6 @@ def _citations(found: Submission, results: tuple[StageResult, ...]) -> list[str]
     return list(dict.fromkeys(cited))[:32]
 
 
-def _stages_told(
-    approved: ApprovedRevision | None, results: tuple[StageResult, ...], observation: RequestObservation
-) -> list[Happening]:
-    return story.stages(approved.revision, results, observation.language) if approved else []
-
-
-def _refusals_told(observation: RequestObservation, found: Submission) -> list[Happening]:
-    generation = observation.request.metadata.generation
-    return [
-        Happening(
-            at=observation.now,
-            actor="govpool",
-            what=f"Refused: {refusal.reason}",
-            detail=refusal.message.render(observation.language)[:MAX_MESSAGE],
-            article=refusal.clause,
-            key=f"refused/{generation}/{refusal.reason}",
-        )
-        for refusal in found.refusals
-    ]
-
-
 # -- the odd cases -------------------------------------------------------------------------------
 def _missing_reference(observation: RequestObservation, status: CloudResourceRequestStatus) -> Decision:
     request = observation.request
@@ -351,7 +358,7 @@ def nothing_held(observation: RequestObservation, after: CloudResourceRequestSta
 
 def _let_go(
     observation: RequestObservation, after: CloudResourceRequestStatus, found: Submission
-) -> list[Action]:
+) -> list[LetGo]:
     """Deletion is not deregistration: only a request that holds nothing goes."""
     if FINALIZER not in observation.request.metadata.finalizers:
         return []

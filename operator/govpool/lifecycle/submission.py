@@ -25,7 +25,7 @@ from govpool.lifecycle.wanted import LEAVING, server_phase
 from govpool.rules.admission import Refusal, admit
 from govpool.rules.amounts import fee_per_year
 from govpool.rules.approvals import Judgement, judge
-from govpool.rules.change import classify
+from govpool.rules.change import Classification, classify
 from govpool.rules.procedure import steps
 from govpool.rules.revision import changes, content_hash, content_of, submission_hash
 
@@ -56,6 +56,8 @@ class Submission:
     """Why this submission is not put before anybody."""
     classified: str = ""
     """The clause that says what kind of application it is."""
+    classification: Classification | None = None
+    """What it was judged to be with this look."""
     actions: tuple[Action, ...] = ()
 
 
@@ -124,6 +126,7 @@ def submission(
             queued=queued,
             refusals=refusals,
             classified=classification.clause,
+            classification=classification,
             actions=tuple(actions),
         )
     revision = request.metadata.generation
@@ -148,7 +151,13 @@ def submission(
     actions.append(Create(approval))
     pending = Judged(approval, judge(approval, policy=policy.spec, now=observation.now))
     return Submission(
-        approved, newly, pending, queued=queued, classified=classification.clause, actions=tuple(actions)
+        approved,
+        newly,
+        pending,
+        queued=queued,
+        classified=classification.clause,
+        classification=classification,
+        actions=tuple(actions),
     )
 
 

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from govpool.messages import cli, demo, lifecycle, policy, pools, rules, simulation, terms
+from govpool.messages import audit, cli, demo, lifecycle, policy, pools, rules, simulation, terms
 
 Language = Literal["en", "zh"]
 
 CATALOGUE: Mapping[str, tuple[str, str]] = {
     **rules.TEXTS,
+    **audit.TEXTS,
     **policy.TEXTS,
     **lifecycle.TEXTS,
     **pools.TEXTS,

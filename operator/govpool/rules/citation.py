@@ -30,6 +30,14 @@ def cite(policy: CloudPolicySpec, article: Article, language: Language) -> str:
     return f"《{policy.title.zh}》{'、'.join(_chinese_clause(part) for part in parts)}"
 
 
+def cite_clause(policy: CloudPolicySpec, cited: str, language: Language) -> str:
+    """A clause with the policy's code (``YY-19(2), YY-39``) in words; another policy's stays as it is."""
+    parts = [part.removeprefix(f"{policy.code}-") for part in cited.split(", ")]
+    if not all(_PART.match(part) for part in parts):
+        return cited
+    return cite(policy, ",".join(parts), language)
+
+
 def _enumerated(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 

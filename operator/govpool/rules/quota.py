@@ -39,12 +39,12 @@ def check(
         return QuotaVerdict(True, message("rules.quota.no-growth", pool=pool), under)
     if stopped(quota):
         return QuotaVerdict(False, stop_message(quota), _clause(policy, policy.issuing_stop_article))
-    limit = _limit(quota, pool)
+    limit = limit_of(quota, pool)
     if limit is None:
         return QuotaVerdict(
             False, message("rules.quota.no-limit", unit=quota.spec.unit_name, pool=pool), under
         )
-    others = _others(quota.status, request_uid=request_uid, pool=pool)
+    others = others_hold(quota.status, request_uid=request_uid, pool=pool)
     exceeded = tuple(name for name in others.plus(needed).beyond(limit.hard) if name in growing)
     if exceeded:
         wanted, free = _shown(needed, exceeded), _shown(_left(limit.hard, others), exceeded)
@@ -89,7 +89,8 @@ def _is(reservation: Reservation, request_uid: str, pool: str) -> bool:
     return reservation.request_uid == request_uid and reservation.pool == pool
 
 
-def _others(status: TenantQuotaStatus | None, *, request_uid: str, pool: str) -> Amounts:
+def others_hold(status: TenantQuotaStatus | None, *, request_uid: str, pool: str) -> Amounts:
+    """What all other requests hold in the pool."""
     total = Amounts()
     for found in () if status is None else status.reservations:
         if found.pool == pool and found.request_uid != request_uid:
@@ -97,7 +98,8 @@ def _others(status: TenantQuotaStatus | None, *, request_uid: str, pool: str) ->
     return total
 
 
-def _limit(quota: TenantQuota, pool: str) -> PoolLimit | None:
+def limit_of(quota: TenantQuota, pool: str) -> PoolLimit | None:
+    """The unit's limit in the pool; None: it gives nothing."""
     return next((limit for limit in quota.spec.limits if limit.pool == pool), None)
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from govpool.api.approval import ApprovalState
+from govpool.api.auditrecord import AuditRecord
 from govpool.api.cloudresourcerequest import RequestPhase
 from govpool.api.cloudserver import CloudServer, DiskPhase, ServerPhase
 from govpool.api.tenantquota import TenantQuota
 from govpool.api.wipecertificate import WipeCertificate
 from govpool.api.workorder import WorkOrder, WorkOrderKind, WorkOrderState
 from govpool.effects import secrets
+from govpool.effects.audit import ANCHORS, read_anchors
 from govpool.effects.certificates import KEY_SECRET
 from govpool.effects.signing import load_public_key, verifier
-from govpool.lifecycle.story import ONCE
+from govpool.lifecycle.rulings import ONCE
+from govpool.rules.audit_chain import Anchor, verify_trail
 from govpool.rules.certificate import verify_chain
 from govpool_providers.base import PoolConnection
 from govpool_providers.fixture import Effect, FixtureControl
@@ -32,6 +35,37 @@ async def nothing_lost_nothing_leaked(world: World, pool: FixtureControl, name: 
     await each_thing_once(world, pool)
     await nothing_left(world, pool)
     await certificates_verify(world, 1)
+    await trail_whole(world, name)
+
+
+async def trail_whole(world: World, name: str = REQUEST) -> None:
+    """The audit trail is whole up to its anchor, and holds all that the story tells, each thing once."""
+
+    async def anchored() -> bool:
+        anchor, records = await anchor_of(world), await world.kube.list(AuditRecord, namespace=NAMESPACE)
+        return anchor is not None and anchor.sequence == len(records)
+
+    await world.until(anchored, "the audit trail is anchored to its end")
+    records = await world.kube.list(AuditRecord, namespace=NAMESPACE)
+    anchor = await anchor_of(world)
+    assert anchor is not None
+    documents = [(r.metadata.name, r.model_dump(mode="json", by_alias=True)) for r in records]
+    (verdict,) = verify_trail(documents, {NAMESPACE: anchor})
+    assert verdict.ok, verdict.faults
+    keys = [e.key for r in records if r.spec.request.name == name for e in r.spec.entries]
+    assert len(keys) == len(set(keys)), "something is recorded twice"
+    status = (await world.request(name)).status
+    assert status is not None
+    lost = {happening.key for happening in status.history} - set(keys)
+    assert not lost, f"told and not recorded: {sorted(lost)}"
+    assert all(e.article and e.citation.zh for r in records for e in r.spec.entries), (
+        "a decision cites nothing"
+    )
+
+
+async def anchor_of(world: World) -> Anchor | None:
+    """The anchor of the unit's trail."""
+    return read_anchors(await world.kube.core_get("configmaps", secrets.NAMESPACE, ANCHORS)).get(NAMESPACE)
 
 
 async def settled(world: World) -> None:

@@ -18,6 +18,7 @@ from model_pool import ModelPool, PoolFault
 from rules_support import catalog, policy, pool, quota
 
 from govpool.api.approval import Approval, ApprovalState, Decision, Verdict
+from govpool.api.auditrecord import AuditRecord, record_name
 from govpool.api.base import (
     FINALIZER,
     PAUSED_ANNOTATION,
@@ -42,6 +43,7 @@ from govpool.api.workorder import (
     WorkOrderState,
     WorkOrderStatus,
 )
+from govpool.effects.audit import draft
 from govpool.lifecycle import approval as approval_core
 from govpool.lifecycle import decision as core
 from govpool.lifecycle import pool as pool_core
@@ -58,6 +60,7 @@ from govpool.lifecycle.actions import (
     HoldFinalizer,
     IssueCertificate,
     LetGo,
+    Record,
     ReleaseMachine,
     ResizeMachine,
     Settle,
@@ -75,6 +78,7 @@ from govpool.lifecycle.observation import (
     Unknown,
 )
 from govpool.lifecycle.wanted import LEAVING
+from govpool.rules.audit_chain import Anchor, linked, verify_trail
 from govpool.rules.certificate import certificate_hash, missing
 
 POOL_ACTIONS = (EnsureMachine, ResizeMachine, AddDisks, ReleaseMachine, DeleteDisk)
@@ -293,6 +297,8 @@ class World:
             case Settle(resource):
                 found = self.current(resource)
                 self.mark(found, labels=found.metadata.labels | {SETTLED_LABEL: "true"})
+            case Record():
+                self._record(action)
             case IssueCertificate():
                 self._issue(action)
             case Announce():
@@ -342,6 +348,23 @@ class World:
         )
         self.chain = (sequence, certificate_hash(placed))
         self.store(WipeCertificate(kind=key[0], metadata=meta, spec=placed))
+
+    def _record(self, action: Record) -> None:
+        """At the end of the unit's chain, what is not recorded of the request yet."""
+        uid = action.request.metadata.uid
+        known = {entry.key for r in self.trail if r.spec.request.uid == uid for entry in r.spec.entries}
+        entries = [entry for entry in action.entries if entry.key not in known]
+        if not entries:
+            return
+        last = self.trail[-1].spec if self.trail else None
+        head = Anchor(last.sequence, last.hash) if last else None
+        spec = linked(draft(action, entries), head)
+        meta = ObjectMeta(name=record_name(spec.sequence), namespace=spec.unit, labels={REQUEST_LABEL: uid})
+        self.store(AuditRecord(kind=AuditRecord.DEFINITION.kind, metadata=meta, spec=spec))
+
+    @property
+    def trail(self) -> list[AuditRecord]:
+        return sorted(self.all(AuditRecord), key=lambda record: record.metadata.name)
 
     @property
     def certified(self) -> set[str]:
@@ -480,6 +503,7 @@ class World:
             status = server.status
             if status and status.handover:
                 assert status.baseline and status.baseline.passed, "handed over and not hardened"
+        self._trail_whole()
         request = self.request
         if request is None or request.status is None:
             return
@@ -496,6 +520,23 @@ class World:
         keys = [item.key for item in status.history]
         assert len(keys) == len(set(keys)), "the story tells something twice"
         self._cited(status)
+
+    def _trail_whole(self) -> None:
+        """The chain holds, nothing in it is without a citation, and all that the story tells is in it."""
+        trail, request = self.trail, self.request
+        documents = [(r.metadata.name, r.model_dump(mode="json", by_alias=True)) for r in trail]
+        assert [v.faults for v in verify_trail(documents, None) if not v.ok] == []
+        entries = [entry for record in trail for entry in record.spec.entries]
+        keys = [entry.key for entry in entries]
+        assert len(keys) == len(set(keys)), "recorded twice"
+        for entry in entries:
+            assert entry.article.startswith(self.policy.spec.code), f"{entry.key} cites nothing"
+            assert self.policy.spec.title.en in entry.citation.en
+            assert self.policy.spec.title.zh in entry.citation.zh
+            assert entry.outcome.en
+            assert entry.outcome.zh
+        told = request.status.history if request and request.status else []
+        assert {item.key for item in told} <= set(keys), "told before it was recorded"
 
     def _cited(self, status: Model) -> None:
         code = self.policy.spec.code

@@ -38,6 +38,7 @@ from govpool.lifecycle.conditions import MAX_MESSAGE, condition, merged
 from govpool.lifecycle.disks import may_delete
 from govpool.lifecycle.observation import ApprovalObservation, OrderObservation, PoolObservation, Unknown
 from govpool.lifecycle.request import decide as decide_request
+from govpool.lifecycle.ruling import Ruling
 from govpool.messages import message
 
 # -- disks ---------------------------------------------------------------------------------------
@@ -270,30 +271,45 @@ def test_a_long_message_is_cut() -> None:
 
 
 # -- the story -----------------------------------------------------------------------------------
-def happening(key: str, minutes: int = 0) -> Happening:
-    return Happening(at=NOW + timedelta(minutes=minutes), actor="govpool", what="x", key=key)
+def ruling(key: str, minutes: int = 0) -> Ruling:
+    text = message("Verbatim", text="x")
+    return Ruling(key=key, at=NOW + timedelta(minutes=minutes), what="x", clause="YY-19(2)", outcome=text)
+
+
+def retold(status: CloudResourceRequestStatus, rulings: list[Ruling]) -> list[Happening]:
+    return story.retell(status, story.untold(status, rulings))
 
 
 def test_what_was_told_is_not_told_again() -> None:
-    once = story.retell(CloudResourceRequestStatus(), [happening("a"), happening("b", 1)])
-    twice = story.retell(CloudResourceRequestStatus(history=once), [happening("b", 5), happening("c", 2)])
+    once = retold(CloudResourceRequestStatus(), [ruling("a"), ruling("b", 1)])
+    twice = retold(CloudResourceRequestStatus(history=once), [ruling("b", 5), ruling("c", 2), ruling("c", 3)])
     assert [item.key for item in twice] == ["a", "b", "c"]
 
 
 def test_what_happened_first_is_told_first() -> None:
-    found = story.retell(CloudResourceRequestStatus(), [happening("later", 9), happening("first", 1)])
+    found = retold(CloudResourceRequestStatus(), [ruling("later", 9), ruling("first", 1)])
     assert [item.key for item in found] == ["first", "later"]
 
 
 def test_the_story_is_bounded_and_the_oldest_makes_room() -> None:
-    told_before = [happening(str(n), n) for n in range(story.MAX_HISTORY)]
-    found = story.retell(CloudResourceRequestStatus(history=told_before), [happening("new", 999)])
+    told_before = [ruling(str(n), n).happening("en") for n in range(story.MAX_HISTORY)]
+    full = CloudResourceRequestStatus(history=told_before)
+    found = retold(full, [ruling("new", 999)])
     assert len(found) == story.MAX_HISTORY
     assert (found[0].key, found[-1].key) == ("1", "new")
 
 
+def test_what_made_room_is_not_told_once_more() -> None:
+    left = [ruling(str(n), n).happening("en") for n in range(1, story.MAX_HISTORY + 1)]
+    assert story.untold(CloudResourceRequestStatus(history=left), [ruling("0", 0)]) == []
+
+
 def test_decisions_are_told_with_who_and_under_which_clause() -> None:
-    (accepted,) = story.decisions([decided(made_approval(), Verdict.APPROVE)], policy().spec)
+    approval_ = decided(made_approval(), Verdict.APPROVE)
+    actions = decide_request(observe(request(), approvals=(approval_,))).actions
+    (after,) = [a.status for a in actions if isinstance(a, WriteStatus) and a.resource.kind != "Approval"]
+    assert isinstance(after, CloudResourceRequestStatus)
+    (accepted,) = [item for item in after.history if item.key.startswith("decision/")]
     assert (accepted.actor, accepted.article) == ("acceptor-1", "YY-19(2)")
     assert accepted.key.startswith("decision/doc-approval-r1-")
 

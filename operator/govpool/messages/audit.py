@@ -1,0 +1,328 @@
+"""Texts of the audit trail: what is wrong with a chain, what was ruled, what would have made it otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_APPLICATIONS: Mapping[str, tuple[str, str]] = {
+    "New": ("a new application", "上云申请"),
+    "Change": ("an ordinary change", "一般变更"),
+    "MajorChange": (
+        "a major change, which goes the way of a new application",
+        "重大变更，按上云申请流程办理",
+    ),
+    "Temporary": ("a temporary expansion", "临时扩容"),
+    "Emergency": ("an emergency, issued before its papers", "应急申请，先行发放、后补手续"),
+    "Deregistration": ("an application for the end of use", "注销申请"),
+}
+"""How applications are called, by their type."""
+
+TEXTS: Mapping[str, tuple[str, str]] = {
+    "audit.fault.unreadable": ("It can't be read as an audit record: {why}", "无法作为审计记录读取：{why}"),
+    "audit.fault.other-unit": (
+        "It belongs to the chain of {unit} and was put here: somebody else's record, or a copy.",
+        "该记录属于 {unit} 的审计链，被置于此处：系他人记录或复制件。",
+    ),
+    "audit.fault.other-name": (
+        "By its sequence its name is {name}: govpool did not make it under this one.",
+        "按其序号名称应为 {name}，并非本系统以此名称生成。",
+    ),
+    "audit.fault.altered": (
+        "Its content does not give its own hash: it was changed after it was recorded.",
+        "内容与自身哈希不符：记录后被修改。",
+    ),
+    "audit.fault.fork": (
+        "It takes place {sequence} of the chain, as {other} does: one of the two is not genuine.",
+        "与 {other} 同占审计链第 {sequence} 位：两者之一并非真实记录。",
+    ),
+    "audit.fault.gap": (
+        "Records {first} to {last} are missing: they were taken out of the chain.",
+        "缺少第 {first} 至 {last} 条记录：已从审计链中移除。",
+    ),
+    "audit.fault.broken-link": (
+        "It follows a record with hash {previous}..., which is not that of {before}: one of the two was"
+        " replaced or put in.",
+        "其前一条记录的哈希应为 {previous}…，与 {before} 不符：两者之一被替换或插入。",
+    ),
+    "audit.fault.cut": (
+        "The chain ends with record {reached} and was anchored up to {anchored}: its end was cut off.",
+        "审计链止于第 {reached} 条，而锚定至第 {anchored} 条：末尾被截断。",
+    ),
+    "audit.fault.anchor": (
+        "The anchor holds hash {anchored}... for this record, which has {found}...: the chain was written anew,"
+        " or the anchor was changed.",
+        "锚点记录的哈希为 {anchored}…，而该记录为 {found}…：审计链被重写，或锚点被修改。",
+    ),
+    "audit.fault.twice": (
+        "It records {what} once more, which {other} holds already.",
+        "重复记录了 {what}，{other} 中已有。",
+    ),
+    # -- what was ruled
+    "audit.admitted": (
+        "Admitted and put before the authority as {approval}: {steps}.",
+        "符合受理条件，已以审批单 {approval} 提交：{steps}。",
+    ),
+    "audit.decided.Approve": (
+        "{by} decided {step} of {approval}: approved. Opinion: {opinion}",
+        "{by} 对 {approval} 的 {step} 作出决定：同意。意见：{opinion}",
+    ),
+    "audit.decided.Refuse": (
+        "{by} decided {step} of {approval}: refused. Opinion: {opinion}",
+        "{by} 对 {approval} 的 {step} 作出决定：不同意。意见：{opinion}",
+    ),
+    "audit.decided.Return": (
+        "{by} decided {step} of {approval}: returned for supplement. Opinion: {opinion}",
+        "{by} 对 {approval} 的 {step} 作出决定：退回补正。意见：{opinion}",
+    ),
+    "audit.superseded": (
+        "{approval} was overtaken by an edit of the request; its decisions count for nothing.",
+        "申请已修改，审批单 {approval} 作废，其上的决定不再有效。",
+    ),
+    "audit.let-go": (
+        "The request goes: nothing is held for it any more ({proof}).",
+        "申请对象移除：已不占用任何资源（{proof}）。",
+    ),
+    "audit.billing-started": ("Billing started at {at}.", "自 {at} 起计费。"),
+    "audit.billing-ended": ("Billing ended at {at}.", "计费于 {at} 终止。"),
+    # -- what would have made it otherwise
+    **{
+        f"audit.otherwise.count.{kind}": (
+            f"With {{count}} servers {{group}} instead of {{asked}} it would have been {english}.",
+            f"若 {{group}} 为 {{count}} 台（而非 {{asked}} 台），则为{chinese}。",
+        )
+        for kind, (english, chinese) in _APPLICATIONS.items()
+    },
+    **{
+        f"audit.otherwise.group.{kind}": (
+            f"With servers {{group}} left as they are it would have been {english}.",
+            f"若 {{group}} 保持不变，则为{chinese}。",
+        )
+        for kind, (english, chinese) in _APPLICATIONS.items()
+    },
+    **{
+        f"audit.otherwise.no-period.{kind}": (
+            f"Without its temporary expansion it would have been {english}.",
+            f"若不含临时扩容，则为{chinese}。",
+        )
+        for kind, (english, chinese) in _APPLICATIONS.items()
+    },
+    **{
+        f"audit.otherwise.active.{kind}": (
+            f"With state Active it would have been {english}.",
+            f"若 state 为 Active，则为{chinese}。",
+        )
+        for kind, (english, chinese) in _APPLICATIONS.items()
+    },
+    **{
+        f"audit.otherwise.emergency.{kind}": (
+            f"With term.kind Emergency and its cause it would have been {english}.",
+            f"若 term.kind 为 Emergency 并写明事由，则为{chinese}。",
+        )
+        for kind, (english, chinese) in _APPLICATIONS.items()
+    },
+    **{
+        f"audit.otherwise.permanent.{kind}": (
+            f"With term.kind Permanent it would have been {english}.",
+            f"若 term.kind 为 Permanent，则为{chinese}。",
+        )
+        for kind, (english, chinese) in _APPLICATIONS.items()
+    },
+    **{
+        f"audit.otherwise.none.{kind}": (
+            f"No other number of servers would have made it anything but {english}.",
+            f"无论台数如何调整，均为{chinese}。",
+        )
+        for kind, (english, chinese) in _APPLICATIONS.items()
+    },
+    "audit.otherwise.history": (
+        "What was decided before made it so: the same content alone would have been another application.",
+        "系由此前的决定所致：仅就内容而言本属其他申请类型。",
+    ),
+    "audit.otherwise.not-classified": (
+        "Had the system not handled state secrets, this reason would not stand.",
+        "若系统不涉密，则无此项理由。",
+    ),
+    "audit.otherwise.lower-level": (
+        "At protection level {highest} or lower this reason would not stand.",
+        "若网络安全等级保护为第 {highest} 级及以下，则无此项理由。",
+    ),
+    "audit.otherwise.paper": (
+        "With this paper, valid on the day of the application, this reason would not stand.",
+        "若提交申请当日有效的该材料，则无此项理由。",
+    ),
+    "audit.otherwise.only": (
+        "It was the only reason: without it the application would have been put before the authority.",
+        "此为唯一理由：若无此项，申请即可提交云主管部门。",
+    ),
+    "audit.otherwise.beside": (
+        "{beside} other reasons stood beside it: without this one alone it would still have been refused.",
+        "另有 {beside} 项理由并存：仅消除此项仍不予受理。",
+    ),
+    "audit.otherwise.if-classified": (
+        "Had the system handled state secrets, it would have been refused.",
+        "若系统涉密，则不予受理。",
+    ),
+    "audit.otherwise.if-level": (
+        "At protection level {level} or higher it would have been refused.",
+        "若网络安全等级保护达到第 {level} 级，则不予受理。",
+    ),
+    "audit.otherwise.if-paper": (
+        "Without the paper {material} it would have been refused.",
+        "若缺少材料 {material}，则不予受理。",
+    ),
+    "audit.otherwise.approved": (
+        "Refused or returned, the application would have gone back to the unit; only this step's role could"
+        " decide otherwise, and a decision that was given stands.",
+        "若不同意或退回，申请将退回使用单位；仅本环节的责任方可作其他决定，已作出的决定不可更改。",
+    ),
+    "audit.otherwise.not-approved": (
+        "Approved, the application would have gone on to its next step; an edit applies again.",
+        "若同意，申请将进入下一环节；修改申请后可重新提交。",
+    ),
+    "audit.otherwise.late": (
+        "Given after {due} it would have been overdue: that is shown and counted, and decides nothing.",
+        "若晚于 {due}，则为超时：超时予以标明和统计，但不影响决定。",
+    ),
+    "audit.otherwise.overdue": (
+        "Had somebody acted by {due}, it would not be overdue. Nothing is approved or refused by that.",
+        "若在 {due} 前办理，则不超时。超时不会自动批准或驳回。",
+    ),
+    "audit.otherwise.in-force": (
+        "With one step undecided it would still wait; with one refused it would never have come into force.",
+        "若有一个环节未办理则继续等待；若有一个环节不同意则不生效。",
+    ),
+    "audit.otherwise.superseded": (
+        "Without the edit it would still be before the authority.",
+        "若未修改申请，该审批单仍有效。",
+    ),
+    "audit.otherwise.less": (
+        "With no more than what was free it would have fitted: {free}.",
+        "若不超过剩余额度，则可满足：{free}。",
+    ),
+    "audit.otherwise.limit": (
+        "With a limit of at least this it would have fitted: {limit}.",
+        "若额度不低于以下数值，则可满足：{limit}。",
+    ),
+    "audit.otherwise.more": (
+        "With more than {left} {dimension} needed it would not have fitted.",
+        "若所需 {dimension} 超过 {left}，则额度不足。",
+    ),
+    "audit.otherwise.no-limit": (
+        "With a limit for this pool in TenantQuota unit it could be measured.",
+        "若 TenantQuota unit 中核定了该资源池的额度，方可核算。",
+    ),
+    "audit.otherwise.as-approved": (
+        "Other servers than these only come from another approved revision.",
+        "仅在其他版本获批后，云服务器方会不同。",
+    ),
+    "audit.otherwise.baseline-met": (
+        "With at least {score} % of the controls met on {servers} the gate would open.",
+        "若 {servers} 的控制项达标率不低于 {score}%，即可通过。",
+    ),
+    "audit.otherwise.baseline-not-met": (
+        "Below {score} % of the controls, or with nothing checked, nothing would have been handed over.",
+        "若达标率低于 {score}%，或未作任何检测，则不予交付。",
+    ),
+    "audit.otherwise.locked-out": (
+        "Had the operator still got in, nothing would have been handed over.",
+        "若运维方仍可登录，则不予交付。",
+    ),
+    "audit.otherwise.report": (
+        "Without one of these reports it would still wait: {reports}.",
+        "若缺少下列任一报告，则继续等待：{reports}。",
+    ),
+    "audit.otherwise.trial": (
+        "Handed over one day later, it would end {ends}.",
+        "若晚一日交付，则于 {ends} 结束。",
+    ),
+    "audit.otherwise.confirmation": (
+        "Without the unit's confirmation it would still wait: nobody confirms for it.",
+        "若使用单位未确认，则继续等待：他人不得代为确认。",
+    ),
+    "audit.otherwise.agreement": (
+        "Without the signed agreement it would still wait.",
+        "若协议未签订，则继续等待。",
+    ),
+    "audit.otherwise.unwiped": (
+        "With one disk not overwritten and read back, nothing would be deleted.",
+        "若有一块磁盘未覆写并回读核验，则不予删除。",
+    ),
+    "audit.otherwise.receipt": (
+        "Without the unit's receipt for the backup nothing would be wiped.",
+        "若使用单位未确认收到备份，则不予清除。",
+    ),
+    "audit.otherwise.termination": (
+        "Without the unit's confirmation of the end, service and billing would go on.",
+        "若使用单位未确认服务终止，则服务和计费继续。",
+    ),
+    "audit.otherwise.certificate": (
+        "With one proof missing the certificate would be refused.",
+        "若缺少任何一项证明，则不予出具证书。",
+    ),
+    "audit.otherwise.let-go": (
+        "With a server left or a reservation standing, it would stay.",
+        "若仍有云服务器或额度占用，则对象保留。",
+    ),
+    "audit.otherwise.billing.delivery": (
+        "Confirmed one day later, billing would have started {day}.",
+        "若晚一日确认交付，则自 {day} 起计费。",
+    ),
+    "audit.otherwise.billing.agreement": (
+        "Signed one day later, billing would have started {day}.",
+        "若晚一日签订协议，则自 {day} 起计费。",
+    ),
+    "audit.otherwise.billing.handover": (
+        "Handed over one day later, billing would have started {day}.",
+        "若晚一日交付，则自 {day} 起计费。",
+    ),
+    "audit.otherwise.billing-ends": (
+        "Confirmed one day later, billing would have ended {day}.",
+        "若晚一日确认，则计费于 {day} 终止。",
+    ),
+    "audit.otherwise.cut-over": (
+        "It is counted from the cut-over: with another day it would end as many days earlier or later.",
+        "自割接上线之日起算：日期不同，则相应提前或顺延。",
+    ),
+    # -- the command line
+    "audit.cli.whole": ("whole", "完整"),
+    "audit.cli.broken": ("NOT WHOLE", "不完整"),
+    "audit.cli.nothing": ("Nothing is recorded yet.", "尚无审计记录。"),
+    "audit.cli.counted": ("{records} records, {entries} decisions", "{records} 条记录，{entries} 项决定"),
+    "audit.cli.no-anchor": (
+        "No anchor could be read: if the end of the chain was cut off, it can't be seen here.",
+        "未能读取锚点：无法判断审计链末尾是否被截断。",
+    ),
+    "audit.cli.anchored": (
+        "Anchored up to record {sequence}; {behind} after it.",
+        "已锚定至第 {sequence} 条，其后另有 {behind} 条。",
+    ),
+    "cli.explain.nothing": (
+        "There is no request {request}, and nothing is recorded about one: look with -n, or in"
+        " `govpool audit export`.",
+        "没有名为 {request} 的申请，审计记录中亦无：请用 -n 指定命名空间，或用 govpool audit export 查看。",
+    ),
+    "cli.explain.several": (
+        "{request} is recorded in several units ({units}): choose with -n.",
+        "{request} 在多个单位中有记录（{units}）：请用 -n 指定。",
+    ),
+    "cli.explain.empty": ("Nothing is decided yet.", "尚无决定。"),
+    "cli.explain.life": (
+        "Request {number} of this name (UID {uid})",
+        "此名称的第 {number} 份申请（UID {uid}）",
+    ),
+    "cli.explain.outcome": ("Outcome", "结果"),
+    "cli.explain.article": ("Under", "依据"),
+    "cli.explain.rule": ("Rule", "规则"),
+    "cli.explain.inputs": ("From", "事实"),
+    "cli.explain.otherwise": ("Otherwise", "若不然"),
+    "cli.explain.record": ("Record", "记录"),
+    "cli.explain.next": ("What is next", "下一步"),
+    "cli.explain.gone": (
+        "Nothing: the request is gone, and its trail stays.",
+        "无：申请对象已移除，审计记录保留。",
+    ),
+    "cli.explain.nobody": ("Nobody has to act: nothing is due.", "无待办事项。"),
+    "cli.explain.due": ("by {due}", "截止 {due}"),
+    "cli.explain.overdue": ("OVERDUE since {due}", "已超时（{due}）"),
+    "cli.explain.no-due": ("no time is set", "未规定时限"),
+}

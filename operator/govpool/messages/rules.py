@@ -21,6 +21,8 @@ _MATERIALS: Mapping[str, tuple[str, str]] = {
     "CryptoAssessment": ("the assessment of cryptography", "商用密码应用安全性评估报告"),
     "SoftwareTest": ("the software test report", "软件测评报告"),
     "SourceAudit": ("the source-code audit", "源代码审计报告"),
+    "CloudServiceAssessment": ("the cloud service security assessment", "云计算服务安全评估报告"),
+    "DomesticTechnology": ("the proof of domestic technology", "信息技术应用创新改造材料"),
     "Other": ("another paper that the policy asks for", "政策要求的其他材料"),
 }
 """How papers are called, by their type in ``materials``."""

@@ -30,8 +30,8 @@ def walk(
     """Answers of the stages up to and with the first that is not done."""
     article = clause(policy.spec, procedure(policy.spec, approved.application).stages[-1].article)
     today = WorkCalendar.of(policy.spec).local_day(observation.now)
-    rule = policy.spec.business_cycles
-    seasons = clause(policy.spec, rule.article) if rule else ""
+    follows = policy.spec.business_cycles
+    seasons = clause(policy.spec, follows.article) if follows else ""
     servers = plan(
         observation.request, approved, catalog, observation.servers, article, today, seasons=seasons
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import holidays
 
-from govpool.api.cloudpolicy import DECIDED_BY_PEOPLE
+from govpool.api.cloudpolicy import DECIDED_BY_PEOPLE, Stage
 from govpool.rules.calendar import WorkCalendar
 from govpool.simulation.picture import Bar, DayOff, Lane, Mark, Picture, Step
 from govpool.simulation.result import Clock, RequestLine, ServerSpan, SimulationResult, UnitLine
@@ -16,8 +17,18 @@ from govpool.simulation.words import Words
 
 TOLD_BY_HISTORY = frozenset({"decide", "confirm", "report", "habit"})
 """What people did that the request's own history tells, in the engine's words."""
+BAD = frozenset({"Refused", "Overdue", "Escalated", "RectificationNotice", "StopIssuing", "ForcedShutdown"})
+"""Entries of a history that are bad news."""
 SHORTEST_CLOCK = timedelta(minutes=30)
 """Clocks without a due time that were over at once say nothing."""
+_FIRST = re.compile(r"[:;,：；，。]")
+_MOVED = re.compile(r"substituted|observed|调休|补假")
+"""In a day's name: it is off in the place of another day, or of a weekend."""
+BY_ENGINE = frozenset(
+    {Stage.QUOTA, Stage.PROVISION, Stage.BASELINE, Stage.HANDOVER, Stage.RIGHT_SIZING, Stage.WIPE}
+    | {Stage.RECLAIM, Stage.CERTIFICATE}
+)
+"""Stages that nobody has to be waited for: without a due time there is no clock to be drawn."""
 HOLIDAY_LANGUAGES = {"en": "en_US", "zh": "zh_CN"}
 
 
@@ -80,7 +91,7 @@ def _history(line: RequestLine, words: Words) -> Iterator[Row]:
     by_people = {stage.value for stage in DECIDED_BY_PEOPLE}
     for item in line.history:
         head, _, verdict = item.what.partition(": ")
-        bad = head == "Refused" or verdict in ("Refuse", "Return")
+        bad = head in BAD or verdict in ("Refuse", "Return", "NotRectified", "Failed")
         tone = "bad" if bad else "person" if head in by_people or item.actor != "govpool" else "engine"
         yield _row(
             words, item.at, tone, item.actor, words.term(item.what), item.article, item.detail, item.what
@@ -97,6 +108,8 @@ def _played(line: RequestLine, result: SimulationResult, words: Words) -> Iterat
 
 
 def _overdue(line: RequestLine, words: Words) -> Iterator[Row]:
+    if _tells(line, "Overdue"):
+        return
     for clock in line.clocks:
         if clock.overdue_since is not None:
             what = words.say("page.overdue", what=clock_name(clock, words))
@@ -106,7 +119,7 @@ def _overdue(line: RequestLine, words: Words) -> Iterator[Row]:
 
 
 def _billing(line: RequestLine, words: Words) -> Iterator[Row]:
-    if line.billing is None:
+    if line.billing is None or _tells(line, "BillingStarted"):
         return
     yield _row(
         words,
@@ -129,9 +142,14 @@ def _billing(line: RequestLine, words: Words) -> Iterator[Row]:
         )
 
 
+def _tells(line: RequestLine, what: str) -> bool:
+    """Whether the request's own history has such entries; then nothing is added to it."""
+    return any(item.what.partition(": ")[0] == what for item in line.history)
+
+
 def clock_name(clock: Clock, words: Words) -> str:
     """What a clock measures, short enough for a picture."""
-    return words.term(clock.stage.value) if clock.stage else clock.what
+    return words.term(clock.stage.value) if clock.stage else _FIRST.split(clock.what)[0]
 
 
 # -- pictures ---------------------------------------------------------------------------------------
@@ -169,7 +187,7 @@ def phases(line: RequestLine, words: Words, end: datetime, href: str = "") -> It
 def _clocks(line: RequestLine, words: Words, end: datetime) -> Iterator[Bar]:
     for clock in line.clocks:
         until = clock.ended or end
-        if clock.due is None and until - clock.since < SHORTEST_CLOCK:
+        if clock.due is None and (clock.stage in BY_ENGINE or until - clock.since < SHORTEST_CLOCK):
             continue
         late = clock.overdue_since is not None
         label = clock_name(clock, words)
@@ -205,9 +223,9 @@ def _notices(line: RequestLine, words: Words, end: datetime) -> Iterator[Bar]:
     for notice in line.notices:
         until = notice.until or end
         late = notice.due is not None and until > notice.due
-        about = " · ".join(
-            part for part in (words.term(notice.kind), words.term(notice.state), notice.article) if part
-        )
+        finding = notice.text.partition(": ")[0] if notice.kind == "RectificationNotice" else ""
+        parts = (words.term(notice.kind), words.term(finding), words.term(notice.state), notice.article)
+        about = " · ".join(part for part in parts if part)
         yield Bar(
             words.local(notice.since),
             words.local(until),
@@ -313,7 +331,7 @@ def _stretch(run: list[date], feasts: holidays.HolidayBase, calendar: WorkCalend
     if not run:
         return []
     names = [feasts[day] for day in run if day in feasts]
-    named = [name for name in names if "(" not in name and "（" not in name] or names
+    named = [name for name in names if not _MOVED.search(name)] or names
     # The festival itself names the stretch, not its eve: it lasts longer.
     name = max(dict.fromkeys(named), key=named.count) if named else ""
     return [DayOff(calendar.start_of(run[0]), calendar.start_of(run[-1] + timedelta(days=1)), name)]

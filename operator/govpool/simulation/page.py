@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +21,7 @@ from govpool.simulation.result import RequestLine, SimulationResult
 from govpool.simulation.svg import draw
 from govpool.simulation.words import Words
 
+_FOLD = re.compile(r"(?<=[\u3000-\uffef]) (?=[\u3000-\uffef])")
 MOST_DETAILED = 60
 """Requests that get a picture and a list of their own; a page of thousands opens in no browser."""
 MOST_AT_A_GLANCE = 400
@@ -311,7 +313,8 @@ def _environment() -> Environment:
 
 
 def _told(text: BilingualText, language: Language) -> str:
-    return text.zh if language == "zh" else text.en
+    # A folded line of YAML leaves a space where it was broken, which Chinese does not have.
+    return _FOLD.sub("", text.zh) if language == "zh" else text.en
 
 
 def _language(result: SimulationResult) -> Language:

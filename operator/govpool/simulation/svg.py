@@ -71,7 +71,6 @@ def _ground(picture: Picture, scale: _Scale, bottom: float, language: Language) 
 
 
 def _days_off(picture: Picture, scale: _Scale, bottom: float) -> Iterator[Markup]:
-    free = float(GUTTER)
     for off in picture.days_off:
         left, right = scale.x(off.start), scale.x(off.end)
         if right - left < 0.4 or (not off.name and scale.day < WEEKEND_PIXELS):
@@ -87,10 +86,7 @@ def _days_off(picture: Picture, scale: _Scale, bottom: float) -> Iterator[Markup
             bottom - AXIS + 6,
             f"{off.name} {days}".strip(),
         )
-        wide, middle = width_of(off.name) * 0.9, (left + right) / 2
-        if off.name and middle - wide / 2 > free and middle + wide / 2 < WIDTH - 4:
-            free = middle + wide / 2 + 6
-            yield Markup('<text class="feast" x="{:.1f}" y="{}">{}</text>').format(middle, AXIS - 9, off.name)
+    yield from _feasts(picture, scale)
     for day in picture.makeup:
         if scale.day >= WEEKEND_PIXELS:
             yield Markup('<rect class="makeup" x="{}" y="{}" width="{:.1f}" height="3"/>').format(
@@ -98,11 +94,22 @@ def _days_off(picture: Picture, scale: _Scale, bottom: float) -> Iterator[Markup
             )
 
 
+def _feasts(picture: Picture, scale: _Scale) -> Iterator[Markup]:
+    """The names of public holidays, the long ones first where there is no room for all."""
+    taken: list[tuple[float, float]] = []
+    for off in sorted((o for o in picture.days_off if o.name), key=lambda o: o.start - o.end):
+        middle, half = (scale.x(off.start) + scale.x(off.end)) / 2, width_of(off.name) * 0.45 + 3
+        free = all(middle + half < left or middle - half > right for left, right in taken)
+        if free and middle - half > GUTTER - 30 and middle + half < WIDTH:
+            taken.append((middle - half, middle + half))
+            yield Markup('<text class="feast" x="{:.1f}" y="{}">{}</text>').format(middle, AXIS - 9, off.name)
+
+
 def _ticks(picture: Picture, scale: _Scale, bottom: float, language: Language) -> Iterator[Markup]:
     every = next(n for n in (1, 2, 3, 6, 12, 24, 60) if n * 30 * scale.day > 52 or n == 60)
     if 30 * scale.day > 330:
         yield from _weeks(picture, scale, bottom)
-    at, first = _month(picture.start), True
+    at, first, free = _month(picture.start), True, 0.0
     while at < picture.end:
         x = scale.x(at)
         if at > picture.start:
@@ -111,11 +118,10 @@ def _ticks(picture: Picture, scale: _Scale, bottom: float, language: Language) -
             )
         months = at.month - 1 if every <= 12 else at.year * 12
         wanted = months % every == 0 or first
-        room = scale.x(_next_month(at)) - x if first else 99.0
-        if wanted and room > 40:
-            yield Markup('<text class="tick" x="{:.1f}" y="14">{}</text>').format(
-                x + 3, _month_name(at, language, year=first or at.month == 1 or every >= 12)
-            )
+        name = _month_name(at, language, year=first or at.month == 1 or every >= 12)
+        if wanted and x >= free and x + width_of(name) < WIDTH:
+            free = x + width_of(name) + 8
+            yield Markup('<text class="tick" x="{:.1f}" y="14">{}</text>').format(x + 3, name)
             first = False
         at = _next_month(at)
 
@@ -203,15 +209,19 @@ def _thin_bars(bars: Sequence[Bar], scale: _Scale, y: float, language: Language)
         last = max(bar.end, bar.due) if bar.due else bar.end
         right = max(scale.x(last), left + 2)
         wide = width_of(bar.label) + 8
-        behind = right + wide <= WIDTH - 2
-        start, end = (left, right + wide) if behind else (left - wide, right)
-        row = next((n for n, taken in enumerate(ends) if taken + 6 <= start), len(ends))
-        ends[row : row + 1] = [end]
-        parts.append(_thin(bar, scale, y + row * (THIN + 3), (left, right), behind=behind))
+        place = "behind" if right + wide <= WIDTH - 2 else "before" if left - wide >= GUTTER else "under"
+        start = left - wide if place == "before" else left
+        end = right + wide if place == "behind" else max(right, left + wide) if place == "under" else right
+        rows = 2 if place == "under" else 1
+        row = next(
+            (n for n in range(len(ends)) if all(t + 6 <= start for t in ends[n : n + rows])), len(ends)
+        )
+        ends[row : row + rows] = [end] * rows
+        parts.append(_thin(bar, scale, y + row * (THIN + 3), (left, right), place))
     return Markup("").join(parts), max(len(ends), 1) * (THIN + 3) - 3
 
 
-def _thin(bar: Bar, scale: _Scale, y: float, ends: tuple[float, float], *, behind: bool) -> Markup:
+def _thin(bar: Bar, scale: _Scale, y: float, ends: tuple[float, float], place: str) -> Markup:
     left, right = ends
     middle = y + THIN / 2
     parts = [Markup('<g class="clock {}"><title>{}</title>').format(bar.tone, bar.title or bar.label)]
@@ -241,7 +251,9 @@ def _thin(bar: Bar, scale: _Scale, y: float, ends: tuple[float, float], *, behin
                 scale.x(bar.due), middle - 6.5, middle + 6.5
             )
         )
-    where, anchor = (right + 6, "start") if behind else (left - 6, "end")
+    where = {"behind": right + 6, "before": left - 6, "under": left}[place]
+    anchor = "end" if place == "before" else "start"
+    middle += THIN + 1 if place == "under" else 0
     parts.append(
         Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text></g>').format(
             where, middle + 4, anchor, bar.label

@@ -12,7 +12,7 @@ from govpool.messages.timeline import TERMS
 from govpool.rules.citation import chinese_number
 from govpool.simulation.result import PolicyTold
 
-_WEEKDAYS = (["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], "一二三四五六日")
+_WEEKDAYS = (["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], [f"周{day}" for day in "一二三四五六日"])
 _CLAUSE = re.compile(r"(?P<code>[A-Z]+)-(?P<article>\d+)(?:\((?P<paragraph>\d+)\))?")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 

@@ -36,7 +36,7 @@ from govpool_providers.fixture import FaultPlan
 R = TypeVar("R", bound=Resource)
 ROOT = Path(__file__).parents[3]
 POLLED = (CloudServer.DEFINITION.kind, CloudPool.DEFINITION.kind)
-QUIET = 1.2
+QUIET = 0.7
 """Seconds without anything to do after which a town is at rest: longer than any first back-off."""
 PATIENCE = 150.0
 """Seconds that a town may take to come to rest: machines boot, playbooks run."""

@@ -52,8 +52,10 @@ def _start(
         case BillingStart.TRIAL_ENDED:
             return None if trial is None else trial.ends
         case BillingStart.AGREEMENT_SIGNED:
-            return None if confirmations.agreement is None else confirmations.agreement.at
-        case BillingStart.CONFIRMED_AFTER_TRIAL:
-            if delivered is None or (trial is None and policy.trial is not None):
+            if confirmations.agreement is None or handed_over is None:
                 return None
-            return delivered if trial is None else max(delivered, trial.ends)
+            return max(confirmations.agreement.at, handed_over)
+        case BillingStart.CONFIRMED_AFTER_TRIAL:
+            if delivered is None or handed_over is None or (trial is None and policy.trial is not None):
+                return None
+            return max(delivered, handed_over, *([trial.ends] if trial else []))

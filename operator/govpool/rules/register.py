@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from types import UnionType
 from typing import Annotated, Union, get_args, get_origin
 
@@ -178,6 +179,7 @@ class Register(Entry):
         return source.articles[article]
 
 
+@lru_cache(maxsize=4096)
 def parsed(clause: str) -> tuple[str, int, int | None]:
     """Code, article and item of a citation. Raises ValueError if it is none."""
     found = _CLAUSE.match(clause.strip())

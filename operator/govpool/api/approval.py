@@ -148,6 +148,11 @@ class ApprovalSpec(Model):
             "a step is decided once",
         ),
         Rule(
+            "self.decisions.all(d, d.stage != 'ExpertReview' || d.verdict != 'Approve' || size(d.opinion) > 0"
+            " || (has(self.materials) && self.materials.exists(m, m.type == 'ExpertOpinion')))",
+            "experts attach their opinion: write it in opinion, or file it as material ExpertOpinion",
+        ),
+        Rule(
             "self.decisions.all(d, self.steps.exists(s, s.stage == d.stage))",
             "a decision names one of the steps",
         ),

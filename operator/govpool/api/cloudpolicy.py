@@ -168,6 +168,10 @@ class AdmissionRule(Model):
     """What counts as complex or large."""
     dedicated_domain_article: Article | None = None
     """Where a dedicated domain (专有域) needs its plan approved first."""
+    need_basis_article: Article | None = None
+    """Where the need and its basis are stated (资源需求及依据)."""
+    product_security_article: Article | None = None
+    """Where products that fail the cloud's security requirements are not deployed."""
 
 
 class Dimension(StrEnum):

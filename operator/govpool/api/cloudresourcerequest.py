@@ -33,6 +33,7 @@ from govpool.api.cloudpolicy import (
     Stage,
 )
 from govpool.api.finding import RequestFinding
+from govpool.api.request_purchases import SelfPurchase
 from govpool.api.request_terms import EmergencyUse
 
 
@@ -353,6 +354,10 @@ class CloudResourceRequestSpec(Model):
     """Active, or Deregistered to apply for the end of use."""
     deregistration: Deregistration | None = None
     """Why, when Deregistered."""
+    self_purchases: Annotated[list[SelfPurchase], Field(max_length=16)] = []
+    """What the unit buys for itself with consent; on record, never provisioned."""
+    need_basis: Text = ""
+    """What the need rests on (资源需求及依据)."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule("self.pool == oldSelf.pool", "pool is immutable: apply anew in the other pool and migrate"),
@@ -420,6 +425,8 @@ class RequestContent(Model):
     """Who gets in after the handover."""
     state: DesiredState = DesiredState.ACTIVE
     deregistration: Deregistration | None = None
+    self_purchases: Annotated[list[SelfPurchase], Field(max_length=16)] = []
+    """What the unit buys for itself: the Approval is the consent."""
 
 
 class ApprovedRevision(Model):

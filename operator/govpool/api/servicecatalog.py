@@ -81,6 +81,8 @@ class CatalogItem(Model):
     """The ceiling (最高限价) of that price, in CNY."""
     fulfilment: Fulfilment = Fulfilment.AUTOMATED
     """How it is issued."""
+    meets_security_requirements: bool = True
+    """Whether it meets the cloud's security requirements (政务云安全管理要求)."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(

@@ -12,7 +12,7 @@ from govpool.api.cloudresourcerequest import CloudResourceRequest, RequestConten
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.tenantquota import Amounts, TenantQuota
 from govpool.messages import message
-from govpool.rules import admission_content, admission_term, cycles
+from govpool.rules import admission_content, admission_records, admission_term, cycles
 from govpool.rules.amounts import amounts
 from govpool.rules.calendar import WorkCalendar
 from govpool.rules.citation import clause
@@ -181,6 +181,18 @@ def _content(asked: Application) -> Iterator[Refusal]:
     )
 
 
+def _records(asked: Application) -> Iterator[Refusal]:
+    """YY-19(1), BZ-16, WH-19(1), YY-28: own purchases, the basis of the need, fit products."""
+    return admission_records.check(
+        asked.request.spec,
+        asked.content,
+        asked.type,
+        policy=asked.rules,
+        catalog=asked.catalog,
+        pool=asked.pool,
+    )
+
+
 def _term(asked: Application) -> Iterator[Refusal]:
     """BZ-22, BZ-24, YY-23, WH-30: temporary, emergency and seasonal use only as the policy lets."""
     status = asked.request.status
@@ -240,6 +252,7 @@ _ENTERING: tuple[_Check, ...] = (
     _dedicated_domain,
     _catalogue_validity,
     _content,
+    _records,
     _term,
     _growth,
 )

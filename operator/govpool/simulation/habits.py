@@ -17,7 +17,7 @@ def _habit(stage: Stage, working_days: int) -> Habit:
 HABITS: tuple[Habit, ...] = (
     _habit(Stage.COMPLETENESS, 1),
     _habit(Stage.ACCEPTANCE, 1),
-    _habit(Stage.EXPERT_REVIEW, 5),
+    _habit(Stage.EXPERT_REVIEW, 5).model_copy(update={"opinion": "Sound: let it be decided."}),
     _habit(Stage.EVALUATION, 3),
     _habit(Stage.REVIEW, 3),
     _habit(Stage.REPORTS, 2),

@@ -12,7 +12,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import bench_baseline, bench_operator, bench_plane, bench_restart, bench_wipe
+from tests.bench import (
+    bench_baseline,
+    bench_operator,
+    bench_plane,
+    bench_restart,
+    bench_simulation,
+    bench_wipe,
+)
 from tests.bench.children import ROOT
 from tests.bench.report import Report, keep, machine, show
 
@@ -26,6 +33,7 @@ BENCHES: dict[str, Callable[[bool], list[Report]]] = {
     "wipe": lambda quick: [
         bench_wipe.measure(128 if quick else 1024, 1 if quick else 3, loop=loop) for loop in (False, True)
     ],
+    "simulation": lambda quick: [bench_simulation.measure(30 if quick else 1000)],
     "baseline": lambda quick: [asyncio.run(bench_baseline.measure((1,) if quick else (1, 10)))],
 }
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import wraps
+from typing import TypeVar
 
 import rfc8785
 
@@ -19,16 +21,44 @@ _KEYS = ("name", "item")
 _MISSING = object()
 
 
+M = TypeVar("M", bound=Model)
+T = TypeVar("T")
+REMEMBERED = 4096
+"""How many models' answers are kept."""
+
+
+def _once(function: Callable[[M], T]) -> Callable[[M], T]:
+    """Ask the same model only once: models are frozen, and each is looked at many times in its life."""
+    known: dict[int, tuple[M, T]] = {}
+
+    @wraps(function)
+    def answer(model: M) -> T:
+        # The model is kept beside its answer, so that no other can come to stand at its address.
+        found = known.get(id(model))
+        if found is not None:
+            return found[1]
+        result = function(model)
+        if len(known) >= REMEMBERED:
+            del known[next(iter(known))]
+        known[id(model)] = (model, result)
+        return result
+
+    return answer
+
+
+@_once
 def content_of(spec: CloudResourceRequestSpec) -> RequestContent:
     """The part of a spec that is approved, without papers and confirmations."""
     return RequestContent(**{name: getattr(spec, name) for name in RequestContent.model_fields})
 
 
+@_once
 def content_hash(content: RequestContent) -> str:
     """SHA-256 of the content's RFC 8785 form, in hexadecimal."""
     return _hash(_plain(content))
 
 
+@_once
 def submission_hash(spec: CloudResourceRequestSpec) -> str:
     """SHA-256 of content and papers: what is put before the authority.
 

@@ -50,9 +50,8 @@ class MemoryKube(Kube):
         found = cast("dict[tuple[str, str], R]", self._objects[kind.DEFINITION.kind])
         return tuple(
             found[key]
-            for key in sorted(found)
-            if (namespace is None or key[0] == namespace)
-            and all(term.matches(found[key].metadata.labels) for term in wanted)
+            for key in sorted(key for key in found if namespace is None or key[0] == namespace)
+            if all(term.matches(found[key].metadata.labels) for term in wanted)
         )
 
     async def list_as(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -65,6 +66,8 @@ class Player:
         self._todo: list[_Todo] = []
         self._numbers = 0
         self._marked: list[_Marked] = []
+        self._marks_of: defaultdict[str | None, list[_Marked]] = defaultdict(list)
+        self._names: dict[str, str] = {}
         self._events: list[tuple[plan.AnyEvent, _Marked | None]] = []
         self._done: set[int] = set()
         self._seen: set[tuple[str, ...]] = set()
@@ -147,6 +150,7 @@ class Player:
             return None
         marked = _Marked(after, rank, act)
         self._marked.append(marked)
+        self._marks_of[after.request].append(marked)
         return marked
 
     def _applies(self, policies: Iterable[str]) -> bool:
@@ -164,6 +168,7 @@ class Player:
             self._recorder.take(change)
             resource = change.after
             if isinstance(resource, CloudResourceRequest):
+                self._names.setdefault(resource.metadata.uid, resource.metadata.name)
                 self._reach(change.at, resource)
                 self._turn(change.at, resource)
             elif isinstance(resource, Approval):
@@ -176,9 +181,9 @@ class Player:
         status, name = request.status, request.metadata.name
         if status is None:
             return
-        for marked in self._marked:
+        for marked in self._marks_of[name]:
             mark = marked.mark
-            if marked.reached or mark.request != name:
+            if marked.reached:
                 continue
             since: datetime | None = None
             if mark.phase is not None:
@@ -299,19 +304,14 @@ class Player:
 
     def _name_of(self, resource: Resource) -> str | None:
         """The request of the scenario that the object was made for."""
-        uid = resource.metadata.labels.get(REQUEST_LABEL)
-        for name, who in self._deeds.requests.items():
-            known = self._recorder.last(who.namespace, who.name)
-            if known is not None and known.metadata.uid == uid:
-                return name
-        return None
+        return self._names.get(resource.metadata.labels.get(REQUEST_LABEL, ""))
 
     # -- what is done -----------------------------------------------------------------------------
     def _event(self, number: int, event: plan.AnyEvent) -> Act:
         async def act() -> None:
             self._done.add(number)
             await self._try(event.do, event.whose, told(event), self._deeds.do(event))
-            for marked in self._marked:
+            for marked in self._marks_of[None]:
                 if event.id is not None and not marked.reached and marked.mark.event == event.id:
                     self._reached(marked, self._town.now())
 

@@ -42,8 +42,9 @@ def use_after(
     approved: ApprovedRevision | None,
     results: Iterable[StageResult],
     now: datetime,
+    asked: RequestContent | None = None,
 ) -> EmergencyUse | None:
-    """How an emergency in force stands now; None when none is."""
+    """How an emergency in force stands now; None when none is. ``asked`` lies before the authority."""
     status = request.status or CloudResourceRequestStatus()
     if approved is None or not in_force(approved):
         return None
@@ -59,7 +60,7 @@ def use_after(
             "papers_missing": missing,
             "papers_due": due[0] if due else None,
             "ends": last,
-            "over": last is not None and now > last,
+            "over": last is not None and now > last and not _extends(approved, asked),
         }
     )
     return use.model_copy(update={"papers_complete": _complete(use, policy, request, approved, now)})
@@ -141,17 +142,22 @@ def issue_confirmed(request: CloudResourceRequest, issued: datetime) -> bool:
 
 
 def in_effect(
-    approved: ApprovedRevision, status: CloudResourceRequestStatus, policy: CloudPolicySpec, now: datetime
+    approved: ApprovedRevision,
+    status: CloudResourceRequestStatus,
+    policy: CloudPolicySpec,
+    now: datetime,
+    asked: RequestContent | None = None,
 ) -> ApprovedRevision:
     """The revision as it is carried out: after an emergency's end without what came with it (BZ-24).
 
+    While an extension that was asked for in time (``asked``) lies before the authority nothing is taken away.
     Where nothing was held before, its end is an end of use: backup, wipe and certificate as for any other.
     """
     if not in_force(approved):
         return approved
     use = standing(status, approved)
     last = ends(policy, approved.content, use.issued) if use is not None and use.issued else None
-    if use is None or last is None or now <= last:
+    if use is None or last is None or now <= last or _extends(approved, asked):
         return approved
     update: dict[str, object] = {"content": after_the_end(approved.content, use)}
     if holds_nothing(use):
@@ -159,6 +165,13 @@ def in_effect(
         # It walks the stages of an end of use: those of an emergency neither back up nor wipe.
         update = {"content": gone, "application": ApplicationType.DEREGISTRATION}
     return approved.model_copy(update=update)
+
+
+def _extends(approved: ApprovedRevision, asked: RequestContent | None) -> bool:
+    """Whether what lies before the authority prolongs this emergency; admission saw that it was in time."""
+    if asked is None or not same_cause(approved.content, asked) or asked.term.emergency is None:
+        return False
+    return asked.term.emergency != approved.content.term.emergency
 
 
 def _begun(

@@ -36,7 +36,7 @@ from govpool.lifecycle.pipeline import walk
 from govpool.lifecycle.request_conditions import told, with_others
 from govpool.lifecycle.ruling import Ruling
 from govpool.lifecycle.rulings import Look, let_go, lifted, rulings
-from govpool.lifecycle.spans import span_deadlines
+from govpool.lifecycle.spans import asked_of, span_deadlines
 from govpool.lifecycle.submission import Submission, submission
 from govpool.lifecycle.wanted import held
 from govpool.messages import Language, message
@@ -64,7 +64,7 @@ def decide(observation: RequestObservation) -> Decision:
     results: tuple[StageResult, ...] = ()
     if found.approved is not None:
         try:
-            effective = in_effect(found.approved, status, policy.spec, observation.now)
+            effective = in_effect(found.approved, status, policy.spec, observation.now, asked_of(found))
             results = walk(observation, policy, catalog, effective, status)
         except LookupError as error:
             return _lost_item(observation, status, str(error))
@@ -127,11 +127,15 @@ def _status(
     results: tuple[StageResult, ...],
 ) -> tuple[CloudResourceRequestStatus, Look, tuple[Ruling, ...]]:
     request = observation.request
-    approved = in_effect(found.approved, before, policy.spec, observation.now) if found.approved else None
+    approved = (
+        in_effect(found.approved, before, policy.spec, observation.now, asked_of(found))
+        if found.approved
+        else None
+    )
     complete = approved is not None and bool(results) and all(result.done for result in results)
     handed_over = _handed_over(results)
     days = before.trial or (trial(policy.spec, handed_over) if handed_over else None)
-    use = use_after(request, policy.spec, catalog, found.approved, results, observation.now)
+    use = use_after(request, policy.spec, catalog, found.approved, results, observation.now, asked_of(found))
     spans = span_deadlines(observation, policy.spec, found, use, days)
     spans += provider_exit.deadlines(observation)
     due, tellings = clocks.with_escalations(

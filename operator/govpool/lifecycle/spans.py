@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from govpool.api.cloudpolicy import ApplicationType, CloudPolicySpec, ReportType, Role, Stage
-from govpool.api.cloudresourcerequest import Deadline, DesiredState, Trial
+from govpool.api.cloudresourcerequest import Deadline, DesiredState, RequestContent, Trial
 from govpool.api.request_terms import EmergencyUse
 from govpool.lifecycle.emergency import issue_confirmed
 from govpool.lifecycle.observation import RequestObservation
@@ -67,6 +67,11 @@ def papers_wanted(
         wanted.append(message("terms.issue-unconfirmed").render(observation.language))
     rejected = found.rejected is not None and not use.papers_missing
     return ", ".join(wanted) or ("-" if rejected else "")
+
+
+def asked_of(found: Submission) -> RequestContent | None:
+    """The content that lies before the authority, if any does."""
+    return found.pending.approval.spec.content if found.pending else None
 
 
 def papers_put_forward(found: Submission) -> bool:

@@ -18,6 +18,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "The emergency's last day {until} is over, and today is {today}: correct it, or state a new cause.",
         "应急资源使用截止日期 {until} 已过（今日为 {today}），请更正或按新的事由申请。",
     ),
+    "terms.emergency-reclaimed": (
+        "What was issued in the emergency has ended and is reclaimed: apply anew, with a request of its own.",
+        "应急资源使用期限已满并已收回，请另行提交申请。",
+    ),
     "terms.emergency-too-long": (
         "What is issued in an emergency may be used until {last} at the longest; {until} is asked for.",
         "应急资源使用期限最长至 {last}，申请的截止日期为 {until}。",

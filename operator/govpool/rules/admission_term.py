@@ -11,7 +11,14 @@ from govpool.api.request_terms import EmergencyUse
 from govpool.messages import message
 from govpool.rules.calendar import WorkCalendar
 from govpool.rules.citation import clause
-from govpool.rules.emergency import ends, extension_until, is_emergency, longest, same_cause
+from govpool.rules.emergency import (
+    ends,
+    extension_until,
+    holds_nothing,
+    is_emergency,
+    longest,
+    same_cause,
+)
 from govpool.rules.procedure import procedure
 from govpool.rules.refusal import Refusal
 
@@ -33,6 +40,10 @@ def check(
         yield Refusal(
             "EmergencyNotProvided", message("rules.admission.no-emergency"), clause(policy, article)
         )
+    if use is not None and use.over and holds_nothing(use) and content != approved and policy.emergency:
+        under = clause(policy, policy.emergency.article)
+        yield Refusal("EmergencyOver", message("terms.emergency-reclaimed"), under)
+        return
     if is_emergency(content) and policy.emergency is not None:
         yield from _emergency(content, approved, use, policy.emergency, policy, now)
     held = [] if approved is None else approved.term.temporary
@@ -121,7 +132,8 @@ def last_day(calendar: WorkCalendar, first: date, rule: TemporaryRule) -> date:
 
 def _extended(wanted: TemporaryExpansion, held: list[TemporaryExpansion]) -> TemporaryExpansion | None:
     """The expansion in force that ``wanted`` prolongs: the same one with a later end, or one that it runs
-    into or follows without a day between. Otherwise a chain of short ones would last for ever without being asked for ahead.
+    into or follows without a day between. Otherwise a chain of short ones would last for ever without being
+    asked for ahead.
     """
     day = timedelta(days=1)
     before = [

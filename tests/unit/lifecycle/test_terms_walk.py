@@ -10,6 +10,7 @@ from lifecycle_builders import LEAVE_FORM, observe, updated
 from rules_support import Obj, at, end_of, group
 from test_policies_walk import EMERGENCY, PAPERS, Walk, decisions, papers_due
 
+from govpool.api.approval import Verdict
 from govpool.api.base import ConditionStatus
 from govpool.api.cloudpolicy import ApplicationType, Role
 from govpool.api.cloudresourcerequest import CloudResourceRequestStatus, Deadline, RequestPhase
@@ -163,6 +164,24 @@ def test_bz_24_an_extension_in_time_is_decided_and_moves_the_end() -> None:
     assert ending.due == end_of("2027-08-31")
     walk.until(end_of("2027-05-24") + timedelta(seconds=1))
     assert walk.running()
+
+
+def test_bz_24_nothing_is_taken_away_while_an_extension_lies_before_the_authority() -> None:
+    walk = issued(BOZHOU)
+    walk.until(at("2027-05-12 10:00"))
+    walk.edit(term=EMERGENCY["term"] | {"emergency": {"cause": "防汛", "until": "2027-08-31"}})
+    walk.until(end_of("2027-05-24") + timedelta(days=3))
+    assert len(walk.running()) == 2, "it was asked for in time: that nobody decided is not the unit's fault"
+    walk.approve(Verdict.REFUSE)
+    assert (walk.running(), walk.phase) == ([], RequestPhase.DEREGISTERING)
+
+
+def test_bz_24_what_has_ended_is_not_prolonged_and_not_made_permanent() -> None:
+    walk = issued(BOZHOU)
+    walk.until(end_of("2027-05-24") + timedelta(seconds=1))
+    walk.edit(term={"kind": "Permanent"}, materials=PAPERS)
+    assert walk.condition("Admitted") == (ConditionStatus.FALSE, "EmergencyOver")
+    assert walk.state.pending_approval is None
 
 
 def test_bz_24_an_extension_that_comes_late_is_refused() -> None:

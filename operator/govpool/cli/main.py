@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from govpool.cli import audit, certificate, clock, confirm, crds, order, policy
+from govpool.cli import audit, certificate, clock, confirm, crds, order, policy, usage
 from govpool.cli.approve import approve
 from govpool.cli.demo import demo
 from govpool.cli.doctor import doctor
@@ -39,6 +39,7 @@ app.command(rich_help_panel=DECIDING)(approve)
 app.add_typer(confirm.app, name="confirm", no_args_is_help=True, rich_help_panel=DECIDING)
 app.add_typer(order.app, name="order", no_args_is_help=True, rich_help_panel=DECIDING)
 app.command(rich_help_panel=DECIDING)(retry)
+app.add_typer(usage.app, name="usage", no_args_is_help=True, rich_help_panel=DECIDING)
 app.add_typer(clock.app, name="clock", no_args_is_help=True, rich_help_panel=DECIDING)
 app.command(rich_help_panel=LOOKING)(status)
 app.command(rich_help_panel=LOOKING)(explain)

@@ -32,6 +32,7 @@ from govpool.lifecycle.actions import (
     Record,
     ReleaseMachine,
     ResizeMachine,
+    SetIsolated,
     SetPower,
     Settle,
     WriteQuota,
@@ -96,8 +97,6 @@ class Applier:
                 if error.conflict or error.absent:
                     await self._look_again(action)
                 raise
-        if any(isinstance(action, Record) for action in actions):
-            self._wake(AUDIT)
 
     async def _look_again(self, action: Action) -> None:
         """What is known of the object is old: ask, rather than wait for the stream to tell."""
@@ -133,6 +132,8 @@ class Applier:
                 await self._write_status(resource, status)
             case Record():
                 await self.trail.append(action)
+                # Now: whatever fails after it, its anchor must follow.
+                self._wake(AUDIT)
             case WriteQuota(namespace, version, quota_status):
                 quota = self._store.get(TenantQuota, "unit", namespace)
                 if quota is None or quota.metadata.resource_version != version:
@@ -193,6 +194,8 @@ class Applier:
                 await pool.call(lambda: provider.add_disks(key, disks))
             case SetPower(_, on):
                 await pool.call(lambda: provider.set_power(key, on=on))
+            case SetIsolated(_, isolated):
+                await pool.call(lambda: provider.set_isolated(key, isolated=isolated))
             case ReleaseMachine():
                 await pool.call(lambda: provider.release_machine(key))
             case DeleteDisk(_, disk_key, proof):

@@ -10,6 +10,7 @@ from govpool.api.cloudpolicy import CloudPolicy, Stage
 from govpool.api.cloudpool import CloudPool
 from govpool.api.cloudresourcerequest import CloudResourceRequest, StageState
 from govpool.api.cloudserver import CloudServer
+from govpool.api.rectificationnotice import RectificationNotice
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.tenantquota import Standing, TenantQuota
 from govpool.api.wipecertificate import WipeCertificate
@@ -41,12 +42,16 @@ def woken(store: Store, before: Resource | None, after: Resource | None) -> Iter
                 yield (CloudServer.DEFINITION.kind, resource.metadata.namespace, name)
         case WipeCertificate() if before is None:
             yield CHAIN
+        case RectificationNotice():
+            yield from _notice(store, resource)
         case TenantQuota():
+            yield from _notices(store, resource.metadata.namespace)
             yield from _quota(store, before, after, resource.metadata.namespace)
         case CloudPolicy() | ServiceCatalog() | CloudPool():
             if before is None or after is None or before.metadata.generation != after.metadata.generation:
                 yield from (item.key for item in store.all(CloudResourceRequest))
                 yield from (item.key for item in store.all(Approval))
+                yield from (item.key for item in store.all(RectificationNotice))
             yield from _leaving(store, before, after)
         case CloudResourceRequest():
             if before is not None and after is not None and before.paused and not after.paused:
@@ -72,6 +77,21 @@ def _request(resource: Resource) -> Iterator[Key]:
             yield (kind, namespace, resource.spec.request.name)
         case WipeCertificate() if resource.spec.deregistration:
             yield (kind, namespace, resource.spec.deregistration.request.name)
+
+
+def _notice(store: Store, notice: RectificationNotice) -> Iterator[Key]:
+    """What a notice is about: one request with its servers, or all of the unit's."""
+    namespace, named = notice.metadata.namespace, notice.spec.request
+    for request in store.all(CloudResourceRequest):
+        if request.metadata.namespace == namespace and (named is None or named.uid == request.metadata.uid):
+            yield request.key
+            yield from (server.key for server in store.made_for(CloudServer, request.metadata.uid))
+
+
+def _notices(store: Store, namespace: str) -> Iterator[Key]:
+    """The unit's notices: one that stops issuing waits for the quota that it is written to."""
+    found = (notice for notice in store.all(RectificationNotice) if notice.metadata.namespace == namespace)
+    yield from (notice.key for notice in found)
 
 
 def _quota(store: Store, before: Resource | None, after: Resource | None, namespace: str) -> Iterator[Key]:

@@ -17,6 +17,7 @@ from govpool.api.cloudpolicy import CloudPolicy
 from govpool.api.cloudpool import CloudPool
 from govpool.api.cloudresourcerequest import CloudResourceRequest
 from govpool.api.cloudserver import CloudServer
+from govpool.api.rectificationnotice import RectificationNotice
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.tenantquota import TenantQuota
 from govpool.api.wipecertificate import WipeCertificate
@@ -50,6 +51,7 @@ WATCHED: tuple[type[Resource], ...] = (
     CloudServer,
     WorkOrder,
     WipeCertificate,
+    RectificationNotice,
 )
 SETTLING: tuple[type[Resource], ...] = (Approval, WorkOrder)
 """Kinds of which those that will never change again are left out of the watch."""

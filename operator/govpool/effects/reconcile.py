@@ -16,6 +16,7 @@ from govpool.api.cloudpolicy import CloudPolicy
 from govpool.api.cloudpool import CloudPool
 from govpool.api.cloudresourcerequest import CloudResourceRequest
 from govpool.api.cloudserver import CloudServer, Desired
+from govpool.api.rectificationnotice import RectificationNotice
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.tenantquota import TenantQuota
 from govpool.api.wipecertificate import WipeCertificate
@@ -31,6 +32,7 @@ from govpool.effects.pools import Pool, Pools
 from govpool.effects.runs import Runs, holder_gone
 from govpool.effects.store import Key, Store
 from govpool.lifecycle import approval as approval_core
+from govpool.lifecycle import notice as notice_core
 from govpool.lifecycle import pool as pool_core
 from govpool.lifecycle import provider_exit
 from govpool.lifecycle import request as request_core
@@ -83,6 +85,7 @@ class Reconciler:
             CloudServer.DEFINITION.kind: self._server,
             WorkOrder.DEFINITION.kind: self._order,
             CloudPool.DEFINITION.kind: self._pool,
+            RectificationNotice.DEFINITION.kind: self._notice,
         }
 
     async def reconcile(self, key: Key) -> Decision:
@@ -135,6 +138,7 @@ class Reconciler:
             servers=store.made_for(CloudServer, uid),
             orders=store.made_for(WorkOrder, uid),
             certificates=store.made_for(WipeCertificate, uid),
+            notices=self._notices(request.metadata.namespace),
             language=self._language,
         )
 
@@ -157,6 +161,7 @@ class Reconciler:
             seen=seen,
             orders=self._store.made_for(WorkOrder, server.spec.request.uid),
             request=self._request_of(server.spec.request, server.metadata.namespace),
+            notices=self._notices(server.metadata.namespace),
             language=self._language,
         )
         decision = server_core.decide(observation)
@@ -180,6 +185,38 @@ class Reconciler:
             return pool, await pool.call(partial(_seen, pool.provider, server))
         except ProviderError as error:
             return None, Unknown(error.code.value, error.message)
+
+    # -- notices ----------------------------------------------------------------------------------
+    def _notices(self, namespace: str) -> tuple[RectificationNotice, ...]:
+        """Every notice of the unit."""
+        found = (n for n in self._store.all(RectificationNotice) if n.metadata.namespace == namespace)
+        return tuple(sorted(found, key=lambda notice: notice.metadata.name))
+
+    async def _notice(self, resource: Resource) -> Decision:
+        # A stop of issuing is written beside the unit's reservations: one after the other, as they are.
+        async with self._reserving[resource.metadata.namespace]:
+            newest = self._store.find(resource.key)
+            if newest is None:
+                return Decision()
+            decision = notice_core.decide(self.observe_notice(_as(RectificationNotice, newest)))
+            await self._applier.apply(decision.actions)
+            return decision
+
+    def observe_notice(self, notice: RectificationNotice) -> notice_core.NoticeObservation:
+        """The notice and what it is about, as known."""
+        namespace, about = notice.metadata.namespace, notice.spec.request
+        request = self._request_of(about, namespace) if about else None
+        pool = self._store.get(CloudPool, request.spec.pool) if request else None
+        return notice_core.NoticeObservation(
+            notice=notice,
+            now=self._clock.now(),
+            policy=self._store.get(CloudPolicy, notice.spec.policy),
+            quota=self._store.get(TenantQuota, "unit", namespace),
+            request=request,
+            governing=pool.spec.policy if pool else None,
+            notices=self._notices(namespace),
+            language=self._language,
+        )
 
     # -- work orders ------------------------------------------------------------------------------
     async def _order(self, resource: Resource) -> Decision:

@@ -203,6 +203,19 @@ class SetPower:
 
 
 @dataclass(frozen=True, slots=True)
+class SetIsolated:
+    """Cut the machine from every network, or connect it again."""
+
+    machine_key: str
+    isolated: bool
+
+    @property
+    def key(self) -> str:
+        """Machine and isolation."""
+        return f"isolated/{self.machine_key}/{self.isolated}"
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseMachine:
     """Remove the machine and keep its disks."""
 
@@ -257,6 +270,7 @@ Action = (
     | ResizeMachine
     | AddDisks
     | SetPower
+    | SetIsolated
     | ReleaseMachine
     | DeleteDisk
     | StartRun

@@ -24,7 +24,7 @@ from govpool.api.cloudresourcerequest import (
 )
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.workorder import WorkOrderState
-from govpool.lifecycle import clocks, provider_exit, request_conditions, services, story, terms
+from govpool.lifecycle import clocks, findings, provider_exit, request_conditions, services, story, terms
 from govpool.lifecycle.actions import Action, Announce, HoldFinalizer, LetGo, Record, Settle, WriteStatus
 from govpool.lifecycle.certificate_draft import termination_given
 from govpool.lifecycle.conditions import MAX_MESSAGE, merged
@@ -71,6 +71,7 @@ def decide(observation: RequestObservation) -> Decision:
     after, look, news = _status(observation, status, policy, catalog, found, results)
     actions: list[Action] = [*found.actions, *(action for result in results for action in result.actions)]
     actions += _settled_orders(observation, after)
+    actions += findings.notices(observation, policy, after.findings)
     if request.deleting:
         gone = _let_go(observation, after, found)
         news += tuple(let_go(look, action) for action in gone)
@@ -171,6 +172,7 @@ def _status(
             "next_look": next_look(observation, policy, found, results, due, tellings),
         }
     )
+    after = findings.with_findings(observation, policy, catalog, before, after)
     look = Look(observation, policy, catalog, found, results, before, after, story.told(before))
     tell = partial(_others_tell, observation, policy, found, after)
     news = story.untold(before, [*rulings(look), *lifted(look, tell)])
@@ -191,6 +193,7 @@ def _others_tell(
     """What else happened, in one language."""
     return [
         *terms.happenings(replace(observation, language=language), policy.spec, found, after),
+        *findings.told(observation.notices, observation.request),
     ]
 
 

@@ -12,8 +12,10 @@ from govpool.api.cloudserver import (
     CloudServerStatus,
     Desired,
     HandoverSummary,
+    ServerHold,
     ServerPhase,
 )
+from govpool.api.rectification_words import Enforcement
 from govpool.api.workorder import WorkOrder, WorkOrderKind, WorkOrderState
 from govpool.lifecycle import declared
 from govpool.lifecycle.actions import (
@@ -24,12 +26,14 @@ from govpool.lifecycle.actions import (
     LetGo,
     ReleaseMachine,
     ResizeMachine,
+    SetIsolated,
     SetPower,
     WriteStatus,
 )
 from govpool.lifecycle.conditions import MAX_MESSAGE, condition, merged
 from govpool.lifecycle.decision import Decision
 from govpool.lifecycle.disks import deletions, seen_disks, with_results
+from govpool.lifecycle.enforcement import holds
 from govpool.lifecycle.observation import SeenInPool, ServerObservation, Unknown
 from govpool.messages import Message, message
 from govpool_providers.base import GIB, DiskState, DiskWant, Machine, MachineState, Size
@@ -56,6 +60,8 @@ def decide(observation: ServerObservation) -> Decision:
         return declared.decide(observation, before)
     if isinstance(observation.seen, Unknown):
         return _unknown(observation, before, observation.seen)
+    if (cable := _cable(observation, before, observation.seen)) is not None:
+        return cable
     if _refused_just_now(observation, before):
         return Decision(look_again=before.retry_at)
     if server.spec.desired in (Desired.RELEASED, Desired.GONE):
@@ -70,6 +76,35 @@ def _refused_just_now(observation: ServerObservation, before: CloudServerStatus)
         and observation.now < before.retry_at
         and before.observed_generation == observation.server.metadata.generation
     )
+
+
+# -- what a notice enforces ----------------------------------------------------------------------
+def _cable(observation: ServerObservation, before: CloudServerStatus, seen: SeenInPool) -> Decision | None:
+    """Cut the machine off, or connect it again, before anything else and whatever else is wrong (JN-25).
+
+    What somebody else cut in the pool is not govpool's to connect. None when the cable is as it has to be.
+    """
+    machine, held = seen.machine, holds(observation.notices, observation.server.spec.request)
+    if machine is None or observation.server.spec.desired in (Desired.RELEASED, Desired.GONE):
+        return None
+    hold = held.get(Enforcement.ISOLATION)
+    ours = any(known.action is Enforcement.ISOLATION for known in before.holds)
+    if machine.isolated is (hold is not None) or (hold is None and not ours):
+        return None
+    status = before.model_copy(update={"isolated": machine.isolated})
+    if hold is not None:
+        text = message("server.Isolating", notice=hold.notice)
+        status = status.model_copy(update={"holds": list(held.values())})
+    else:
+        text = message("server.Reconnecting")
+    cut = SetIsolated(observation.server.spec.key, isolated=hold is not None)
+    return _write(observation, status, before.phase, text, SOON, cut)
+
+
+def _shut_down(observation: ServerObservation) -> bool:
+    """Whether the server has to be off: by its request, or by a notice (JN-20)."""
+    held = holds(observation.notices, observation.server.spec.request)
+    return observation.server.spec.desired is Desired.STOPPED or Enforcement.FORCED_SHUTDOWN in held
 
 
 # -- running -------------------------------------------------------------------------------------
@@ -95,7 +130,7 @@ def _run(observation: ServerObservation, before: CloudServerStatus, seen: SeenIn
             observation, status, ServerPhase.ERROR, text, RESYNC if before.opened_at else SOON * 5, *retry
         )
     if machine.state is MachineState.BUILDING or (
-        before.opened_at is None and machine.state is MachineState.STOPPED
+        before.opened_at is None and machine.state is MachineState.STOPPED and not before.switched_off
     ):
         ensure = EnsureMachine(server.spec.key)
         return _write(observation, status, ServerPhase.BUILDING, message("MachineBuilding"), SOON, ensure)
@@ -107,7 +142,7 @@ def _run(observation: ServerObservation, before: CloudServerStatus, seen: SeenIn
         text = message("DisksAttaching", disks=", ".join(disk.name for disk in missing))
         add = AddDisks(server.spec.key, missing)
         return _write(observation, status, ServerPhase.RESIZING, text, SOON, add)
-    if server.spec.desired is Desired.STOPPED or machine.state is MachineState.STOPPED:
+    if _shut_down(observation) or machine.state is MachineState.STOPPED:
         return _stopped(observation, before, status, machine)
     status = status.model_copy(
         update={
@@ -126,14 +161,17 @@ def _stopped(
 ) -> Decision:
     """Switched off and kept, data and all; or found so, and switched on if it was govpool that did it."""
     server, runs = observation.server, machine.state is not MachineState.STOPPED
-    if server.spec.desired is Desired.STOPPED and runs:
+    rests = _shut_down(observation)
+    if rests and runs:
         status = status.model_copy(update={"switched_off": True, "drift": []})
         off = SetPower(server.spec.key, on=False)
         return _write(observation, status, before.phase, message("MachineStopping"), SOON, off)
-    if server.spec.desired is Desired.STOPPED:
+    if rests:
         update = {"switched_off": True, "drift": [], "revision": server.spec.revision}
         status = status.model_copy(update=update)
-        return _write(observation, status, ServerPhase.STOPPED, message("MachineRests"), RESYNC)
+        hold = next((h for h in status.holds if h.action is Enforcement.FORCED_SHUTDOWN), None)
+        text = message("server.ShutDown", notice=hold.notice) if hold else message("MachineRests")
+        return _write(observation, status, ServerPhase.STOPPED, text, RESYNC)
     if before.switched_off:
         on = SetPower(server.spec.key, on=True)
         return _write(observation, status, ServerPhase.STOPPED, message("MachineStarting"), SOON, on)
@@ -196,6 +234,8 @@ def _seen(observation: ServerObservation, before: CloudServerStatus, seen: SeenI
             "addresses": list(machine.addresses),
             "vcpu": machine.size.vcpu,
             "memory_gib": machine.size.memory_gib,
+            "isolated": machine.isolated,
+            "holds": list(holds(observation.notices, observation.server.spec.request).values()),
         }
     return _with_orders(before.model_copy(update=update), name, observation.orders)
 
@@ -304,13 +344,14 @@ def _write(
 ) -> Decision:
     server = observation.server
     rests = phase is ServerPhase.STOPPED and server.spec.desired is Desired.STOPPED
-    ready = phase in (ServerPhase.OPEN, ServerPhase.HANDED_OVER) or rests
+    ready = (phase in (ServerPhase.OPEN, ServerPhase.HANDED_OVER) or rests) and not status.holds
     conditions = [
         _condition(
             observation, "Ready", ConditionStatus.TRUE if ready else ConditionStatus.FALSE, phase.value, text
         ),
         _condition(observation, "PoolReachable", ConditionStatus.TRUE, "Answered", message("PoolAnswered")),
     ]
+    conditions += [_held(observation, hold) for hold in status.holds]
     if server.deleting:
         blocked = message("ServerDeletionWaits")
         conditions.append(
@@ -329,6 +370,14 @@ def _write(
         writes = (WriteStatus(server, after.model_copy(update={"seen_at": observation.now})),)
     look_at: datetime | None = observation.now + look if look else None
     return Decision((*writes, *actions), look_at)
+
+
+def _held(observation: ServerObservation, hold: ServerHold) -> Condition:
+    """What a notice enforces on the server, for people to see."""
+    text = message("server.ShutDown", notice=hold.notice)
+    if hold.action is Enforcement.ISOLATION:
+        text = message("server.Isolated", notice=hold.notice)
+    return _condition(observation, hold.action.value, ConditionStatus.TRUE, "RectificationNotice", text)
 
 
 def same(after: CloudServerStatus, before: CloudServerStatus | None) -> bool:

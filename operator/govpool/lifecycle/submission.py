@@ -19,6 +19,7 @@ from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.wipecertificate import WipeCertificate
 from govpool.lifecycle import emergency
 from govpool.lifecycle.actions import Action, Create, Settle, WriteStatus
+from govpool.lifecycle.enforcement import forced_out
 from govpool.lifecycle.naming import approval_name, made_for
 from govpool.lifecycle.observation import RequestObservation
 from govpool.lifecycle.wanted import LEAVING, server_phase
@@ -77,6 +78,10 @@ def submission(
     )
     approved, newly = _in_force(status.approved, [] if held_up else follow, observation.now)
     queued = follow[-1] if held_up and follow else None
+    reference = RequestReference(name=request.metadata.name, uid=request.metadata.uid)
+    forced = forced_out(observation.notices, reference, approved, request.metadata.generation)
+    if forced is not None and not held_up:
+        approved, newly = forced, True
     own_hash, content = submission_hash(request.spec), content_of(request.spec)
     decided = [approved.content] if approved else []
     decided += [queued.approval.spec.content] if queued else []

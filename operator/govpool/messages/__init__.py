@@ -10,7 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from govpool.messages import audit, cli, demo, lifecycle, policy, pools, rules, simulation, terms
+from govpool.messages import (
+    audit,
+    cli,
+    demo,
+    findings,
+    lifecycle,
+    policy,
+    pools,
+    rules,
+    simulation,
+    terms,
+    timeline,
+)
 
 Language = Literal["en", "zh"]
 
@@ -19,11 +31,13 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
     **audit.TEXTS,
     **policy.TEXTS,
     **lifecycle.TEXTS,
-    **pools.TEXTS,
     **cli.TEXTS,
-    **simulation.TEXTS,
     **demo.TEXTS,
+    **timeline.TEXTS,
+    **simulation.TEXTS,
+    **findings.TEXTS,
     **terms.TEXTS,
+    **pools.TEXTS,
 }
 """Key to (English, Chinese) templates of :meth:`str.format`."""
 

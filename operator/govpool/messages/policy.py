@@ -172,9 +172,13 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "没有国家 {country} 的节假日历：无法计算工作日。",
     ),
     "policy.no-zone": ("there is no time zone {zone}.", "没有时区 {zone}。"),
-    # -- what is kept and not carried out ----------------------------------------------------------
-    "policy.not-carried-out": (
-        "is kept as a record: nothing carries {field} out yet.",
-        "仅作记录：{field} 目前尚不由系统执行。",
+    # -- notices -----------------------------------------------------------------------------------
+    "policy.notice-missing": (
+        "{field} is given and rectification.notices has no entry for {finding}: nothing would carry it out.",
+        "填写了 {field}，但 rectification.notices 没有 {finding}：将无从执行。",
+    ),
+    "policy.notice-idle": (
+        "a notice for {finding} is never given: {field} is not given.",
+        "没有填写 {field}：永远不会因 {finding} 下发整改通知。",
     ),
 }

@@ -15,11 +15,10 @@ from govpool.api.cloudpolicy import (
     BillingStart,
     CloudPolicySpec,
     Stage,
-    UnusedAction,
     Verification,
 )
 from govpool.api.policy_terms import PapersOverdue
-from govpool.rules import policy_procedures
+from govpool.rules import policy_notices, policy_procedures
 from govpool.rules.calendar import WorkCalendar
 from govpool.rules.delivery import required_reports
 from govpool.rules.errors import NoCalendar
@@ -43,7 +42,7 @@ def check(policy: CloudPolicySpec) -> tuple[Finding, ...]:
         _spans,
         _emergency,
         _deregistration,
-        _records,
+        policy_notices.check,
     )
     return tuple(finding for part in parts for finding in part(policy))
 
@@ -191,9 +190,3 @@ def _deregistration(policy: CloudPolicySpec) -> Iterator[Finding]:
     for index, reason in enumerate(rule.reasons):
         if reason in rule.reasons[:index]:
             yield found(Sort.CONTRADICTORY, (*path, "reasons", index), "reason-twice", reason=reason.value)
-
-
-def _records(policy: CloudPolicySpec) -> Iterator[Finding]:
-    """What the engine keeps and does not act on."""
-    if policy.trial is not None and policy.trial.unused is not UnusedAction.NONE:
-        yield found(Sort.NOTE, ("spec", "trial", "unused"), "not-carried-out", field="trial.unused")

@@ -192,7 +192,13 @@ MEANING: list[tuple[str, Sort, Obj, str]] = [
     ),
     ("no-calendar", Sort.BEYOND, {"calendar": {"country": "QQ"}}, "calendar.country"),
     ("no-zone", Sort.BEYOND, {"timeZone": "Asia/Yunhai"}, "timeZone"),
-    ("not-carried-out", Sort.NOTE, {"trial": {"unused": "ReclaimAndSuspend"}}, "trial.unused"),
+    ("notice-missing", Sort.MISSING, {"trial": {"unused": "ReclaimAndSuspend"}}, "trial.unused"),
+    (
+        "notice-idle",
+        Sort.CONTRADICTORY,
+        {"rectification": {"notices": [{"finding": "UnusedTrial", "article": "30"}], "article": "30"}},
+        "rectification.notices[0]",
+    ),
     ("no-time", Sort.CONTRADICTORY, {"emergency": {"maxDuration": "P0D"}}, "emergency.maxDuration"),
     ("lead-idle", Sort.CONTRADICTORY, {"emergency": {"maxDuration": None}}, "emergency.extensionLead"),
     (
@@ -201,7 +207,6 @@ MEANING: list[tuple[str, Sort, Obj, str]] = [
         {"emergency": {"papersOverdue": "Shown", "papersOverdueArticle": "30"}},
         "emergency.papersOverdueArticle",
     ),
-    ("not-carried-out", Sort.NOTE, {"providerExit": {"transition": "P6M", "article": "20"}}, "providerExit"),
 ]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from govpool.cli.data import shipped
@@ -35,6 +38,20 @@ def test_the_story_goes_as_expected(name: str, policy: str) -> None:
     for line in result.requests:
         for happening in line.history:
             assert happening.article.startswith(result.policy.code), f"without a citation: {happening.what}"
+
+
+def test_the_scenario_in_the_document_is_a_sound_one(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "simulate.md").read_text(encoding="utf-8")
+    (yaml,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    path = tmp_path / "first-look.yaml"
+    path.write_text(yaml, encoding="utf-8")
+    result = simulated(str(path), "yiyang-2025")
+    assert result.met, result.expectations
+
+
+def test_the_document_lists_every_story_that_ships() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "simulate.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([a-z0-9-]+)` \|", text, re.MULTILINE)) == set(scenarios())
 
 
 def test_the_same_story_is_told_twice_in_the_same_words() -> None:

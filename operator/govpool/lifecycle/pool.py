@@ -71,7 +71,8 @@ def _reports_due(observation: PoolObservation) -> list[PeriodicDue]:
     if policy is None or pool.spec.state is PoolState.CLOSED:
         return []
     since = pool.metadata.creation_timestamp or observation.now
-    return reporting.due(policy.spec, pool.spec.reports, since, observation.now)
+    own = reporting.due(policy.spec, pool.spec.reports, since, observation.now)
+    return own + reporting.due(policy.spec, pool.spec.reports, since, observation.now, of_units=True)
 
 
 def _parties(observation: PoolObservation) -> list[Condition]:

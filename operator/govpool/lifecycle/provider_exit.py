@@ -270,8 +270,9 @@ def of_request(observation: RequestObservation) -> tuple[Condition | None, Deadl
     if pool is None or pool.spec.state not in ENDING or _ended(request):
         return None, None
     found = _progress_of(pool, request)
-    due = found.due if found else (pool.status.exit.transition_until if _exit_of(pool) else None)
-    under = pool.status.exit.article if pool.status and pool.status.exit else ""
+    exit_ = pool.status.exit if pool.status else None
+    due = found.due if found else (exit_.transition_until if exit_ else None)
+    under = exit_.article if exit_ else ""
     left = [task.task.value for task in found.tasks if not task.done] if found else []
     text = message(
         "exit.of-request",
@@ -291,7 +292,7 @@ def of_request(observation: RequestObservation) -> tuple[Condition | None, Deadl
     )
     if found is not None and found.done:
         return shown, None
-    since = pool.status.exit.transition_since if pool.status and pool.status.exit else None
+    since = exit_.transition_since if exit_ else None
     return shown, Deadline(
         what=text.render(observation.language)[:256],
         who=Role.UNIT,
@@ -300,10 +301,6 @@ def of_request(observation: RequestObservation) -> tuple[Condition | None, Deadl
         article=under,
         overdue=due is not None and observation.now > due,
     )
-
-
-def _exit_of(pool: CloudPool) -> bool:
-    return pool.status is not None and pool.status.exit is not None
 
 
 def _progress_of(pool: CloudPool, request: CloudResourceRequest) -> ExitProgress | None:

@@ -24,6 +24,7 @@ class Store:
 
     def __init__(self) -> None:
         self._objects: dict[Key, Resource] = {}
+        self._by_kind: defaultdict[str, dict[Key, Resource]] = defaultdict(dict)
         self._by_request: defaultdict[tuple[str, str], set[Key]] = defaultdict(set)
         self._gone: dict[str, int] = {}
 
@@ -39,7 +40,7 @@ class Store:
             return False
         if known is not None:
             self._unlink(known)
-        self._objects[key] = resource
+        self._objects[key] = self._by_kind[key[0]][key] = resource
         if uid := resource.metadata.labels.get(REQUEST_LABEL):
             self._by_request[(uid, resource.DEFINITION.kind)].add(key)
         return True
@@ -62,7 +63,7 @@ class Store:
         known = self._objects.get(resource.key)
         if known is not None and known.metadata.uid == uid:
             self._unlink(known)
-            del self._objects[resource.key]
+            del self._objects[resource.key], self._by_kind[resource.key[0]][resource.key]
 
     def unlisted(self, kind: type[R], uids: Collection[str], version: str) -> tuple[R, ...]:
         """Objects of the kind that a list of that resourceVersion does not hold: deleted unseen."""
@@ -86,7 +87,8 @@ class Store:
 
     def all(self, kind: type[R]) -> tuple[R, ...]:
         """Every object of a kind."""
-        return tuple(item for item in self._objects.values() if isinstance(item, kind))
+        found = self._by_kind.get(kind.DEFINITION.kind, {})
+        return tuple(item for item in found.values() if isinstance(item, kind))
 
     def __len__(self) -> int:
         return len(self._objects)

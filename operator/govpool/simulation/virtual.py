@@ -37,6 +37,8 @@ POLLED = (CloudServer.DEFINITION.kind, CloudPool.DEFINITION.kind)
 """Kinds that are looked at again and again only to see what a pool did by itself."""
 RESTLESS = 100
 """Reconciles at one time, for each object that there is, after which something goes round in circles."""
+RARELY = timedelta(days=30)
+"""How long the sums of a large pool, which are only shown, may be behind: each time all of it is read."""
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own in it
 """Where evidence is kept while a story is played: nobody reads it afterwards."""
 COLLECT_EVERY = (100_000, 50, 100)
@@ -77,7 +79,8 @@ class SimulatedOperator(Operator):
             self.lost(before)
         if isinstance(resource, CloudServer):
             pool: Key = (CloudPool.DEFINITION.kind, "", resource.spec.pool)
-            self.queue.add_at(pool, self.clock.now() + RESYNC)
+            servers = len(self.store.all(CloudServer))
+            self.queue.add_at(pool, self.clock.now() + min(RESYNC * servers**2, RARELY))
 
     async def step(self) -> bool:
         """Reconcile the next key; False when none waits. A bug is not tried again here: it ends the story."""

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from govpool.api.base import Condition, ConditionStatus
 from govpool.api.cloudpool import Allocated, CloudPoolStatus, PoolState
+from govpool.api.policy_evidence import EvidenceSubject
 from govpool.api.policy_pool import PeriodicDue
 from govpool.lifecycle import provider_exit
 from govpool.lifecycle.actions import WriteStatus
@@ -15,6 +16,7 @@ from govpool.lifecycle.observation import PoolObservation, Unknown
 from govpool.lifecycle.wanted import held
 from govpool.messages import message
 from govpool.rules import parties, reporting
+from govpool.rules.findings import platform_findings
 
 RESYNC = timedelta(minutes=1)
 
@@ -54,6 +56,7 @@ def decide(observation: PoolObservation) -> Decision:
         language=observation.language,
     )
     told = [reachable, *provider_exit.conditions(observation), *_parties(observation)]
+    told += _evidence(observation)
     update["conditions"] = merged(before.conditions, told)
     update["exit"] = provider_exit.progress(observation)
     update["closed_at"] = provider_exit.closed_at(observation)
@@ -73,6 +76,27 @@ def _reports_due(observation: PoolObservation) -> list[PeriodicDue]:
     since = pool.metadata.creation_timestamp or observation.now
     own = reporting.due(policy.spec, pool.spec.reports, since, observation.now)
     return own + reporting.due(policy.spec, pool.spec.reports, since, observation.now, of_units=True)
+
+
+def _evidence(observation: PoolObservation) -> list[Condition]:
+    """YY-32, BZ-32, JN-25: assessments of the platform that are missing or no longer valid."""
+    pool, policy = observation.pool, observation.policy
+    if policy is None or not any(r.subject is EvidenceSubject.PLATFORM for r in policy.spec.evidence):
+        return []
+    lacking = platform_findings(policy.spec, pool.spec.evidence, observation.now)
+    texts = " ".join(f"{one.message.render(observation.language)} [{one.clause}]" for one in lacking)
+    text = message("Verbatim", text=texts) if lacking else message("platform.evidence")
+    return [
+        condition(
+            "PlatformEvidence",
+            ConditionStatus.FALSE if lacking else ConditionStatus.TRUE,
+            "EvidenceLapsed" if lacking else "Valid",
+            text,
+            generation=pool.metadata.generation,
+            now=observation.now,
+            language=observation.language,
+        )
+    ]
 
 
 def _parties(observation: PoolObservation) -> list[Condition]:

@@ -45,6 +45,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "The platform's {material} of {date} was valid until {until}. Have it renewed and enter it in evidence.",
         "云平台的 {material}（{date}）有效期至 {until}，已失效。请重新办理并在 evidence 中补充。",
     ),
+    "platform.evidence": (
+        "The platform's assessments are there and valid.",
+        "云平台的各项测评齐全且有效。",
+    ),
     "finding.MakeGoodOverdue": (
         "{material} had to be made good by {until} for a system that was on the cloud before {from_}.",
         "{from_} 前已上云的系统应在 {until} 前补充 {material}，现已逾期。",

@@ -61,7 +61,7 @@ async def decide(town: World, name: str, verdict: str, *enforcement: str) -> Non
     notice = await town.kube.get(RectificationNotice, name, NAMESPACE)
     given = [d.model_dump(mode="json", by_alias=True) for d in notice.spec.decisions]
     more = {"verdict": verdict, "by": "reviewer", "at": await story.stamp(town), "opinion": "seen"}
-    decisions = [*given, {**more, "enforcement": list(enforcement)}]
+    decisions: Any = [*given, {**more, "enforcement": list(enforcement)}]
     await town.kube.merge(notice, {"spec": {"decisions": decisions}})
 
 
@@ -138,9 +138,9 @@ async def test_a_forced_deregistration_goes_the_whole_proven_way(tmp_path: Path)
             await decide(town, "holes", "NotRectified", "Deregistration")
             await story.complete_deregistration(town)
             (certificate,) = await town.kube.list(WipeCertificate, namespace=NAMESPACE)
-            assert certificate.spec.deregistration.approval == "holes"
-            assert certificate.spec.deregistration.decided_by == "reviewer"
-            assert certificate.spec.deregistration.reason == "ForcedByNotice"
+            proof = certificate.spec.deregistration
+            assert proof is not None
+            assert (proof.approval, proof.decided_by, proof.reason) == ("holes", "reviewer", "ForcedByNotice")
             after = [a.metadata.name for a in await town.kube.list(Approval, namespace=NAMESPACE)]
             assert after == before, "the decision stands in the notice and nowhere else"
 

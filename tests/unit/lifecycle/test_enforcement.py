@@ -340,3 +340,27 @@ def test_a_notice_and_its_enforcement_are_in_the_story() -> None:
         ("wang", "RectificationNotice: NotRectified"),
         ("wang", "ForcedShutdown"),
     ]
+
+
+# -- the platform --------------------------------------------------------------------------------
+def test_yy_32_a_pool_shows_which_assessments_of_its_platform_are_missing() -> None:
+    from rules_support import pool
+
+    from govpool.lifecycle import pool as pool_core
+    from govpool.lifecycle.observation import PoolObservation
+
+    def shown(evidence: list[dict[str, str]]) -> tuple[str, str]:
+        of = stored(pool(evidence=evidence))
+        decided = pool_core.decide(PoolObservation(of, NOW, (), (), policy=policy("yiyang-2025")))
+        (status,) = (a.status for a in decided.actions if isinstance(a, WriteStatus))
+        found = {c.type: c for c in status.conditions}["PlatformEvidence"]  # type: ignore[attr-defined]
+        return found.status.value, found.message
+
+    missing = shown([])
+    assert missing[0] == "False"
+    assert missing[1].count("[YY-32]") == 2
+    papers = [
+        {"type": kind, "reference": "r", "sha256": "0" * 64, "date": "2026-03-02"}
+        for kind in ("ProtectionAssessment", "CryptoAssessment")
+    ]
+    assert shown(papers)[0] == "True"

@@ -67,7 +67,7 @@ def test_t_2_3_14_bz_13_16_jn_12_1_wh_11_14_only_catalogue_items_are_issued(name
     assert found["NotInCatalog"].message.key == "rules.admission.nearest"
 
 
-@pytest.mark.parametrize(("name", "under"), [(T, "T-14"), (WH, "WH-13")])
+@pytest.mark.parametrize(("name", "under"), [(T, "T-14"), (WH, "WH-4, WH-13")])
 def test_t_14_wh_4_13_what_the_catalogue_cannot_match_is_bought_with_consent(name: str, under: str) -> None:
     assert refused(name, {"services": [{"item": "quantum-line"}]}) == {"NotInCatalog": under}
 

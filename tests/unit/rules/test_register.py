@@ -86,6 +86,13 @@ def test_the_numbered_items_are_those_of_the_texts() -> None:
     assert found == {(code, n): items for code, rows in expected.items() for n, items in rows.items()}
 
 
+def test_every_part_of_a_policy_stands_in_the_register() -> None:
+    paths = [path for clause in shipped()[0].clauses for path in clause.every_field if ":" not in path]
+    named = {path.split(".")[0].split("[")[0] for path in paths}
+    of_itself = {"title", "code", "documentNumber", "issuer", "validityArticle"}
+    assert {field.alias for field in CloudPolicySpec.model_fields.values()} - named == of_itself
+
+
 # -- planted mistakes ------------------------------------------------------------------------------
 def planted(section: int, clause: str, **changed: Any) -> Register:
     """The register with fields of one clause replaced."""

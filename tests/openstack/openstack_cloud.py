@@ -186,7 +186,7 @@ def bed_ground() -> Ground:
     admin = openstack.connect(cloud=os.environ["OS_CLOUD"])
     settings, undo = _base(admin, f"govpool-test-{secrets.token_hex(3)}", shared=True)
     for size in SIZES:
-        undo.append(_flavor(admin, size))
+        _ensure_flavor(admin, size)
     access = admin.config.get_auth_args()
     settings |= {"auth_url": access["auth_url"], "region": admin.config.region_name}
     role = admin.identity.find_role("member")
@@ -222,10 +222,8 @@ def bed_ground() -> Ground:
     return Ground(admin, tenant, undo)
 
 
-def _flavor(admin: Connection, size: Size) -> Callable[[], object]:
+def _ensure_flavor(admin: Connection, size: Size) -> None:
+    """A flavour; it stays, since test runs side by side share it and the bed is thrown away."""
     name = f"test-{size.vcpu}c{size.memory_gib}g"
-    found = admin.compute.find_flavor(name)
-    flavor = found or admin.compute.create_flavor(
-        name=name, ram=size.memory_gib * 1024, vcpus=size.vcpu, disk=0
-    )
-    return lambda: admin.compute.delete_flavor(flavor.id)
+    if admin.compute.find_flavor(name) is None:
+        admin.compute.create_flavor(name=name, ram=size.memory_gib * 1024, vcpus=size.vcpu, disk=0)

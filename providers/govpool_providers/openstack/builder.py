@@ -27,6 +27,7 @@ class Builder:
 
         Everything that can be refused is looked up before anything is made.
         """
+        began = self._cloud.clock()
         there = self._existing(want.key, want.disks)
         flavor = self._servers.flavor(want.size, want.item)
         network = self._networks.network(want.network)
@@ -34,7 +35,7 @@ class Builder:
         missing = sum(disk.size_gib for disk in want.disks if disk.key not in there)
         quotas.check_room(self._cloud, want.size, missing)
         for volume in list(there.values()):
-            if volume.status in BROKEN:  # of an earlier call; nothing was ever in it, or it would be attached
+            if volume.status in BROKEN and volume.fresh:  # of an earlier call, and nobody's data is in it
                 self._volumes.delete(volume)
                 del there[volume.key]
         volumes = self._made(want.key, want.owner, want.disks, there, image)
@@ -45,15 +46,22 @@ class Builder:
                 return _unborn(want, MachineState.BUILDING)
         ids = {volume.key: volume.id for volume in volumes}
         group = self._networks.request_group(want.owner.request_uid)
+        for volume in volumes:
+            self._volumes.give(volume)
         try:
             return self._servers.create(want, ids, flavor, network, group)
         except ProviderError as error:
-            if error.code in {ErrorCode.INVALID, ErrorCode.NOT_FOUND}:
-                self._cloud.forget()
-            made = self._servers.of_key(want.key) if error.code is ErrorCode.CONFLICT else None
+            if error.code in {ErrorCode.INVALID, ErrorCode.NOT_FOUND} and self._cloud.forget(began):
+                raise ProviderError(
+                    ErrorCode.RETRYABLE, f"{error.message}. Names are looked up anew at the next try."
+                ) from error
+            if error.code is not ErrorCode.CONFLICT:
+                raise
+            # Another operator was faster: its server has the volumes, and is listed a moment later.
+            made = self._cloud.until(lambda: self._servers.of_key(want.key), lambda found: found is not None)
             if made is None:
                 raise
-            return made  # another operator was faster: its server has the volumes
+            return made
 
     def add_disks(self, server: Server, wants: tuple[DiskWant, ...]) -> None:
         """Create and attach what is missing, grow what is smaller; refuse first what can't be."""
@@ -86,6 +94,7 @@ class Builder:
         if volume.size_gib < want.size_gib:
             volume = self._volumes.extend(volume, want.size_gib)
         if volume.state is DiskState.DETACHED:
+            self._volumes.give(volume)
             self._servers.attach(server.id, volume.id)
         seen = self._volumes.settled(volume)
         if server.id not in seen.servers:
@@ -125,19 +134,21 @@ class Builder:
         image: str,
     ) -> list[Volume]:
         """The volumes of ``wants``, created side by side where missing, each when nothing moves in it."""
-        fresh: dict[str, float] = {}
+        fresh: set[str] = set()
         volumes: list[Volume] = []
         for want in wants:
             volume = there.get(want.key)
             if volume is None:
                 volume = self._volumes.create(machine_key, owner, want, image if want.root else "")
-                fresh[want.key] = self._cloud.clock()
+                fresh.add(volume.id)
             volumes.append(volume)
+        since = self._cloud.clock()
         settled = [self._volumes.settled(volume) for volume in volumes]
-        return [
-            self._volumes.chosen(volume, fresh[volume.key]) if volume.key in fresh else volume
-            for volume in settled
-        ]
+        if not fresh:
+            return settled
+        made = [volume for volume in settled if volume.id in fresh]
+        kept = [volume for volume in settled if volume.id not in fresh]
+        return [*kept, *self._volumes.chosen(machine_key, made, since)]
 
 
 def _unborn(want: MachineWant, state: MachineState, fault: str = "") -> Machine:

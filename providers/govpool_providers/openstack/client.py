@@ -221,7 +221,7 @@ class Cloud:
         looking = Retrying(
             retry=retry_if_result(lambda seen: not done(seen)),
             stop=stop_after_delay(self.settings.wait),
-            wait=wait_exponential(multiplier=0.2, exp_base=1.4, max=2),
+            wait=wait_exponential(multiplier=0.2, exp_base=1.4, max=1),
             sleep=self.sleep,
             retry_error_callback=last,
         )
@@ -235,9 +235,12 @@ class Cloud:
             self._known[kind, name] = (self.clock(), found)
         return found
 
-    def forget(self) -> None:
-        """Forget remembered ids: one of them was not accepted."""
-        self._known.clear()
+    def forget(self, before: float) -> bool:
+        """Forget every id looked up before this time; whether there was one."""
+        old = [key for key, (then, _) in self._known.items() if then < before]
+        for key in old:
+            self._known.pop(key, None)
+        return bool(old)
 
 
 def _may_pass(error: BaseException) -> bool:

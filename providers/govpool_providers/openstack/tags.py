@@ -13,6 +13,8 @@ MACHINE = "govpool-machine"
 DISK_NAME = "govpool-disk-name"
 ROOT = "govpool-root"
 IMAGE = "govpool-image"
+FRESH = "govpool-fresh"
+"""On a volume that no server has had yet: it holds nobody's data."""
 SANITISER = "govpool-sanitiser"
 """On a volume: the sanitiser's server id, from before it is attached there until it is detached."""
 COPY_OF = "govpool-copy-of"
@@ -85,13 +87,14 @@ def server_tags(pool: str, want: MachineWant) -> list[str]:
 
 
 def of_disk(pool: str, machine_key: str, owner: Owner, disk: DiskWant) -> dict[str, str]:
-    """A volume's metadata."""
+    """A new volume's metadata."""
     return {
         POOL: pool,
         KEY: disk.key,
         MACHINE: machine_key,
         DISK_NAME: disk.name,
         ROOT: str(disk.root).lower(),
+        FRESH: "true",
         **of_owner(owner),
     }
 

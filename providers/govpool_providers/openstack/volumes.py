@@ -58,6 +58,11 @@ class Volume:
         return self.metadata.get(tags.MACHINE, "")
 
     @property
+    def fresh(self) -> bool:
+        """Whether no server has had it yet, so that it may be made anew."""
+        return self.metadata.get(tags.FRESH) == "true"
+
+    @property
     def sanitiser(self) -> str:
         """The id of the sanitiser's server that it is meant for, if any."""
         return self.metadata.get(tags.SANITISER, "")
@@ -180,8 +185,8 @@ class Volumes:
         made = self._cloud.post(Service.VOLUME, "/volumes", {"volume": body}, microversion=VOLUMES)
         return Volume.of(made["volume"])
 
-    def chosen(self, made: Volume, since: float) -> Volume:
-        """The one volume under the key of one made at ``since``: the older one where two operators made one.
+    def chosen(self, machine_key: str, made: list[Volume], since: float) -> list[Volume]:
+        """The volumes that count under the keys of those made until ``since``: the oldest of each key.
 
         Cinder has no unique names. Every operator waits until whatever was made in the same second can be
         seen, then all choose the same; who lost deletes its own, which nothing has used.
@@ -189,11 +194,15 @@ class Volumes:
         patience = SETTLING - (self._cloud.clock() - since)
         if patience > 0:
             self._cloud.sleep(patience)
-        first = self.of_key(made.key)
-        if first is None or first.id == made.id:
-            return made
-        self._cloud.delete(Service.VOLUME, f"/volumes/{made.id}", microversion=VOLUMES)
-        return self.settled(first)
+        first: dict[str, Volume] = {}
+        for volume in sorted(self.every({tags.MACHINE: machine_key}), key=_first):
+            first.setdefault(volume.key, volume)
+        for volume in made:
+            if first.get(volume.key, volume).id != volume.id:
+                self._cloud.delete(Service.VOLUME, f"/volumes/{volume.id}", microversion=VOLUMES)
+        ours = {volume.id: volume for volume in made}
+        chosen = [first.get(volume.key, volume) for volume in made]
+        return [ours.get(volume.id) or self.settled(volume) for volume in chosen]
 
     def extend(self, volume: Volume, size_gib: int) -> Volume:
         """Grow a volume, attached or not, and wait."""
@@ -213,6 +222,11 @@ class Volumes:
     def unmark(self, volume: Volume, name: str) -> None:
         """Remove one piece of metadata."""
         self._cloud.delete(Service.VOLUME, f"/volumes/{volume.id}/metadata/{name}", microversion=VOLUMES)
+
+    def give(self, volume: Volume) -> None:
+        """Take note that a server gets the volume: from now on there may be data in it."""
+        if volume.fresh:
+            self.unmark(volume, tags.FRESH)
 
     def delete(self, volume: Volume) -> None:
         """Delete a volume and wait until it is seen to be gone; Retryable with Cinder's words if it fails."""

@@ -1,0 +1,235 @@
+"""What goes wrong in a cloud, on a real one: in the cloud itself, on the way to it, and in the operator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from contract_pools import LOOKS, Pool, want_machine
+from openstack_cloud import Cable, Killed, Tenant, until
+from test_contract import refused
+from tests.openstack.bed import processes, services
+from tests.openstack.bed.layout import Layout
+
+from govpool_providers.base import Machine, MachineState, Size
+from govpool_providers.errors import ErrorCode, ProviderError
+from govpool_providers.openstack import OpenStackProvider
+
+pytestmark = pytest.mark.usefixtures("bed")
+
+
+@pytest.fixture
+def bed(tenant: Tenant) -> Layout:
+    """The bed; a cloud of somebody else's is not made to fail."""
+    if tenant.admin is None:
+        pytest.skip("only the bed's services can be made to fail")
+    return Layout.of_environment()
+
+
+@contextmanager
+def fault(bed: Layout, kind: str, part: str) -> Iterator[None]:
+    """A driver of the bed fails or hangs for what has ``part`` in its name."""
+    path = bed.run / "faults" / kind
+    path.write_text(part)
+    try:
+        yield
+    finally:
+        path.unlink()
+
+
+@contextmanager
+def stopped(bed: Layout, name: str, start: Callable[[], None]) -> Iterator[None]:
+    """A service does not run; afterwards it does."""
+    processes.stop(bed, [name])
+    try:
+        yield
+    finally:
+        start()
+
+
+def opened(tenant: Tenant, cable: Cable | None = None, **settings: str) -> OpenStackProvider:
+    given = tenant.connection
+    return OpenStackProvider(replace(given, settings={**given.settings, **settings}), http=cable)
+
+
+def seen(provider: OpenStackProvider) -> Machine | None:
+    """Machine m1, or None while a service that was just started can't be asked yet."""
+    try:
+        return provider.find_machine("m1")
+    except ProviderError as error:
+        assert error.code is ErrorCode.UNREACHABLE
+        return None
+
+
+def failed(provider: OpenStackProvider) -> Machine:
+    for _ in range(LOOKS):
+        machine = provider.ensure_machine(want_machine())
+        if machine.state is not MachineState.BUILDING:
+            break
+    assert machine.state is MachineState.ERROR
+    return machine
+
+
+def test_a_failed_spawn_shows_novas_words_and_is_replaced(pool: Pool, tenant: Tenant, bed: Layout) -> None:
+    provider = opened(tenant)
+    with fault(bed, "spawn-fail", "web-m1"):
+        machine = failed(provider)
+    assert "the bed was told to fail this server" in machine.fault
+    assert provider.find_machine("m1") == machine
+    disks = {disk.key: disk.provider_id for disk in provider.list_disks("m1")}
+    built = pool.build(want_machine(), provider)
+    assert built.provider_id != machine.provider_id
+    assert provider.list_machines() == (built,)
+    assert {disk.key: disk.provider_id for disk in provider.list_disks("m1")} == disks
+
+
+def test_a_failed_volume_says_so_and_is_made_anew(pool: Pool, tenant: Tenant, bed: Layout) -> None:
+    provider = opened(tenant)
+    with fault(bed, "volume-fail", "m1-data1"):
+        machine = failed(provider)
+    assert machine.fault.startswith("Volume data1 is error: ")
+    assert provider.list_machines() == ()
+    pool.build(want_machine(), provider)
+    assert len(tenant.volumes("m1-data1")) == 1
+
+
+def test_a_volume_in_error_that_a_server_had_is_never_made_anew(
+    pool: Pool, tenant: Tenant, bed: Layout
+) -> None:
+    provider = opened(tenant)
+    pool.build(want_machine(), provider)
+    pool.release("m1", provider)
+    (volume,) = tenant.volumes("m1-data1")
+    assert tenant.admin is not None
+    tenant.admin.block_storage.reset_volume_status(volume.id, status="error")
+    for _ in range(2):
+        assert failed(provider).fault.startswith("Volume data1 is error: ")
+    assert [one.id for one in tenant.volumes("m1-data1")] == [volume.id]
+
+
+def test_a_volume_stuck_in_deleting_stays_listed_until_it_is_gone(
+    pool: Pool, tenant: Tenant, bed: Layout
+) -> None:
+    provider = opened(tenant, wait="4")
+    pool.build(want_machine(), opened(tenant))
+    pool.release("m1", opened(tenant))
+    with fault(bed, "volume-delete-hang", "m1-data1"):
+        provider.delete_disk("m1-data1")
+        assert "m1-data1" in {disk.key for disk in provider.list_disks("m1")}
+    for _ in range(LOOKS):
+        provider.delete_disk("m1-data1")
+        if {disk.key for disk in provider.list_disks("m1")} == {"m1-root"}:
+            return
+    raise AssertionError("never gone")
+
+
+@pytest.mark.parametrize("short", ["compute", "volume", "network", "ports"])
+def test_a_quota_of_the_cloud_is_named_and_retried(pool: Pool, tenant: Tenant, short: str) -> None:
+    """Nova says 403, Cinder 413, Neutron 409; a lack of ports comes through Nova."""
+    admin, project = tenant.admin, tenant.cloud.current_project_id
+    assert admin is not None
+
+    def grant(amount: int) -> None:
+        match short:
+            case "compute":
+                admin.compute.update_quota_set(project, cores=amount)
+            case "volume":
+                admin.block_storage.update_quota_set(project, gigabytes=amount)
+            case "network":
+                admin.network.update_quota(project, security_groups=amount)
+            case _:
+                admin.network.update_quota(project, ports=amount - 1)
+
+    provider = opened(tenant)
+    grant(1)
+    error = refused(ErrorCode.QUOTA_EXCEEDED, lambda: provider.ensure_machine(want_machine(size=Size(2, 1))))
+    assert not error.final
+    assert provider.list_machines() == ()
+    grant(20)
+    pool.build(want_machine(size=Size(2, 1)), provider)
+    assert len(provider.list_all_disks()) == 2
+
+
+@pytest.mark.parametrize("service", ["keystone", "nova", "cinder", "neutron"])
+def test_a_service_that_is_down_changes_nothing(
+    pool: Pool, tenant: Tenant, bed: Layout, service: str
+) -> None:
+    def start() -> None:
+        services.start_api(bed, service)
+        services.await_api(bed, service)
+
+    machine = pool.build(want_machine(), opened(tenant))
+    provider = opened(tenant)
+    with stopped(bed, f"{service}-api", start):
+        refused(ErrorCode.UNREACHABLE, lambda: provider.ensure_machine(want_machine("m2")))
+        refused(
+            ErrorCode.UNREACHABLE,
+            provider.list_all_disks if service == "cinder" else lambda: provider.find_machine("m1"),
+        )
+        if service != "neutron":  # only groups are Neutron's business when a machine is released
+            refused(ErrorCode.UNREACHABLE, lambda: provider.release_machine("m1"))
+    until("the machine is seen as it was", lambda: seen(provider) == machine)
+
+
+def test_a_database_that_is_down_changes_nothing(pool: Pool, tenant: Tenant, bed: Layout) -> None:
+    def start() -> None:
+        services.start_database(bed)
+        until("the database listens", lambda: processes.listening(bed.port("mariadb")))
+
+    machine = pool.build(want_machine(), opened(tenant))
+    provider = opened(tenant)
+    assert provider.find_machine("m1") == machine
+    with stopped(bed, "mariadb", start):
+        refused(ErrorCode.UNREACHABLE, lambda: provider.find_machine("m1"))
+    until("the machine is seen as it was", lambda: seen(provider) == machine)
+
+
+def finish(pool: Pool, tenant: Tenant) -> None:
+    """Go on as an operator that was started anew, and see that there is one of each."""
+    pool.build(want_machine(), opened(tenant))
+    assert len(list(tenant.cloud.compute.servers())) == 1
+    assert sorted(volume.name for volume in tenant.cloud.block_storage.volumes()) == ["m1-data1", "m1-root"]
+
+
+def killed(tenant: Tenant, changes: int, action: Callable[[OpenStackProvider], Any], *, answer: bool) -> bool:
+    """Do it with a death at the change after ``changes``; whether it came to that."""
+    cable = Cable()
+    cable.changes_left, cable.lose_answer = changes, not answer
+    try:
+        action(opened(tenant, cable))
+    except Killed:
+        return True
+    return False
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("answer", [True, False], ids=["before-the-call", "before-the-answer"])
+def test_a_death_in_any_gap_of_a_build_leaves_one_machine(
+    pool: Pool, tenant: Tenant, *, answer: bool
+) -> None:
+    for changes in range(20):
+        if not killed(tenant, changes, lambda one: one.ensure_machine(want_machine()), answer=answer):
+            break
+        finish(pool, tenant)
+        tenant.empty()
+    assert changes == 8  # two volumes, a security group and its rule, two marks, a server group, the server
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("answer", [True, False], ids=["before-the-call", "before-the-answer"])
+def test_a_death_in_any_gap_of_a_removal_leaves_nothing(pool: Pool, tenant: Tenant, *, answer: bool) -> None:
+    def remove(provider: OpenStackProvider) -> None:
+        pool.release("m1", provider)
+        for key in ("m1-root", "m1-data1"):
+            provider.delete_disk(key)
+
+    for changes in range(20):
+        pool.build(want_machine(), opened(tenant))
+        if not killed(tenant, changes, remove, answer=answer):
+            break
+        remove(opened(tenant))
+        assert tenant.left() == {}
+    assert changes == 5  # the server, a security group, a server group, two volumes

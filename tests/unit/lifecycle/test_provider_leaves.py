@@ -119,7 +119,10 @@ def test_wh_18_an_empty_proven_pool_is_closed_once_for_all() -> None:
         ({"machines": ("gp-stranger",)}, (ConditionStatus.FALSE, "NotHonoured")),
         ({"machines": Unknown("Unreachable", "no")}, (ConditionStatus.UNKNOWN, "NotSeen")),
         # Gone and wiped, and no certificate says so.
-        ({"servers": tuple(gone(opened(server)) for server in servers())}, (ConditionStatus.FALSE, "NotHonoured")),
+        (
+            {"servers": tuple(gone(opened(server)) for server in servers())},
+            (ConditionStatus.FALSE, "NotHonoured"),
+        ),
     ],
 )
 def test_a_pool_that_is_not_seen_empty_and_proven_is_not_closed(given: Any, told: Any) -> None:

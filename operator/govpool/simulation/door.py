@@ -36,7 +36,7 @@ class Door:
         unknown = schema.prune(sound)
         schema.default(sound)
         errors = [str(error) for error in schema.errors(sound)]
-        errors = errors or [str(error) for error in rule_errors(rules, _told(sound), _told(before))]
+        errors = errors or [str(error) for error in rule_errors(rules, sound, before)]
         errors += [f"{name}: unknown field" for name in unknown]
         if errors:
             meta = cast(Json, document.get("metadata") or {})
@@ -45,18 +45,6 @@ class Door:
             return kind.model_validate(sound)
         except ValidationError as error:
             raise KubeError(422, "Invalid", str(error)) from None
-
-
-UNRULED = ("addresses", "citations", "conditions", "deadlines", "history", "stages")
-"""Long lists of a status that no rule speaks of; making CEL of them would cost more than all rules."""
-
-
-def _told(document: Json | None) -> Any:
-    """What rules are asked about."""
-    status = document.get("status") if document is not None else None
-    if document is None or not isinstance(status, dict):
-        return document
-    return {**document, "status": {name: value for name, value in status.items() if name not in UNRULED}}
 
 
 def merged(target: Json, patch: Json) -> Json:

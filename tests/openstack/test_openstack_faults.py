@@ -153,7 +153,7 @@ def test_a_quota_of_the_cloud_is_named_and_retried(pool: Pool, tenant: Tenant, s
     assert len(provider.list_all_disks()) == 2
 
 
-@pytest.mark.parametrize("service", ["keystone", "nova", "cinder", "neutron"])
+@pytest.mark.parametrize("service", ["keystone", "nova", "cinder"])
 def test_a_service_that_is_down_changes_nothing(
     pool: Pool, tenant: Tenant, bed: Layout, service: str
 ) -> None:
@@ -169,8 +169,7 @@ def test_a_service_that_is_down_changes_nothing(
             ErrorCode.UNREACHABLE,
             provider.list_all_disks if service == "cinder" else lambda: provider.find_machine("m1"),
         )
-        if service != "neutron":  # only groups are Neutron's business when a machine is released
-            refused(ErrorCode.UNREACHABLE, lambda: provider.release_machine("m1"))
+        refused(ErrorCode.UNREACHABLE, lambda: provider.release_machine("m1"))
     until("the machine is seen as it was", lambda: seen(provider) == machine)
 
 

@@ -29,6 +29,10 @@ LONG_FILES = {
     "operator/govpool/api/cloudpolicy.py": "one kind: a regulation has many rules, each field described",
     "operator/govpool/api/cloudresourcerequest.py": "one kind: the whole of annex 1, each field described",
     "operator/govpool/api/wipecertificate.py": "one kind: all that it proves, each field described",
+    "operator/govpool/simulation/deeds.py": "one table: what each kind of event in a scenario does",
+    "operator/govpool/simulation/player.py": "one play: events, habits and clocks in their order",
+    "operator/govpool/simulation/recorder.py": "one observer: every line of a result is written down here",
+    "operator/govpool/simulation/scenario.py": "one file format: every kind of event, each field described",
     "operator/govpool/standalone/server.py": "one process: what it starts and stops, in order",
     "operator/govpool/standalone/writes.py": "one transaction: every write passes the same checks",
     "playbooks/module_utils/govpool_wipe_engine.py": "one engine, copied to a machine as one file",
@@ -36,6 +40,7 @@ LONG_FILES = {
     "tests/contract/test_local.py": "what only the local pool can be asked",
     "tests/unit/lifecycle/lifecycle_builders.py": "one builder a kind, for every test of the core",
     "tests/unit/lifecycle/model_world.py": "one world in memory: every kind of action has its effect in it",
+    "tests/unit/lifecycle/test_terms_walk.py": "one request walked through every span of use",
     "tests/unit/test_baseline_module.py": "a table of cases for each control's check",
     "tests/unit/test_wipe_engine.py": "every way in which a disk can lie",
 }

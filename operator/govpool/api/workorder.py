@@ -58,7 +58,7 @@ class ReportedServer(Model):
 
     server: Title
     """Name of the CloudServer."""
-    facts: Annotated[dict[str, Annotated[str, StringConstraints(max_length=1024)]], Field(max_length=64)] = {}
+    facts: Annotated[dict[str, Annotated[str, StringConstraints(max_length=256)]], Field(max_length=16)] = {}
     """What was reported: address, id, report, score ..."""
 
 
@@ -73,7 +73,7 @@ class ManualOutcome(Model):
     """Whether it was done."""
     statement: Text = ""
     """In that person's words."""
-    facts: Annotated[dict[str, Annotated[str, StringConstraints(max_length=1024)]], Field(max_length=64)] = {}
+    facts: Annotated[dict[str, Annotated[str, StringConstraints(max_length=1024)]], Field(max_length=16)] = {}
     """What was reported of the whole: reference, sha256, receiptSha256 ..."""
     servers: Annotated[list[ReportedServer], Field(max_length=400)] = []
     """What was reported of each server."""

@@ -303,9 +303,7 @@ class Reconciler:
     async def _machines(self, cloud_pool: CloudPool) -> tuple[str, ...] | Unknown:
         try:
             pool = await self._pools.of(cloud_pool)
-            return await pool.call(
-                lambda: tuple(machine.key for machine in pool.provider.list_machines())
-            )
+            return await pool.call(lambda: tuple(machine.key for machine in pool.provider.list_machines()))
         except ProviderError as error:
             return Unknown(error.code.value, error.message)
 

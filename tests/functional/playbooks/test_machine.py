@@ -185,9 +185,10 @@ async def test_6_handover_locks_the_operator_out_and_lets_the_unit_in(place: Pla
     for target in (first, second):
         proof = await prove_locked_out(target)
         if next_step(recorded[target.name], proof.login) is Step.LEAVE:
+            # what the killed run had begun on the machine may end there meanwhile, and then shuts this run out
             left = await place.run("handover.yml", variables | {"handover_phase": "leave"}, targets=(target,))
-            assert left.status == "successful", left.message
             proof = await prove_locked_out(target)
+            assert left.status == "successful" or left.unreachable_hosts == {target.name}, left.message
         assert proof.locked_out, proof.summary()
         assert [attempt.method for attempt in proof.attempts] == ["publickey", "password"]
         assert next_step(recorded[target.name], proof.login) is Step.DONE

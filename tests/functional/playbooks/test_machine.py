@@ -185,7 +185,7 @@ async def test_6_handover_locks_the_operator_out_and_lets_the_unit_in(place: Pla
     for target in (first, second):
         proof = await prove_locked_out(target)
         if next_step(recorded[target.name], proof.login) is Step.LEAVE:
-            # what the killed run had begun on the machine may end there meanwhile, and then shuts this run out
+            # what the killed run began on the machine may end there meanwhile, and then shuts this run out
             left = await place.run("handover.yml", variables | {"handover_phase": "leave"}, targets=(target,))
             proof = await prove_locked_out(target)
             assert left.status == "successful" or left.unreachable_hosts == {target.name}, left.message

@@ -60,9 +60,9 @@ class _Chain:
     untold: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """By request: keys that are recorded, and by the time the status was written were so no more."""
 
-    def took(self, record: AuditRecord) -> None:
+    def took(self, record: AuditRecord, digest: str) -> None:
         spec = record.spec
-        self.head = Anchor(spec.sequence, record_hash(spec))
+        self.head = Anchor(spec.sequence, digest)
         keys = frozenset(entry.key for entry in spec.entries)
         self.open.append(_Link(self.head, (spec.request.name, spec.request.uid), keys))
 
@@ -132,7 +132,8 @@ class Trail:
         self._take(chain, stored)
 
     def _take(self, chain: _Chain, stored: AuditRecord) -> None:
-        if not follows(stored.spec, chain.head):
+        digest = record_hash(stored.spec)
+        if not follows(stored.spec, chain.head, digest):
             # The chain goes on from what is there, so that nothing is lost; `audit verify` names the break.
             log.error(
                 "AuditRecord %s/%s does not follow the record before it: run govpool audit verify",
@@ -141,7 +142,8 @@ class Trail:
             )
             number = int(stored.metadata.name.rpartition("-")[2])
             stored = stored.model_copy(update={"spec": stored.spec.model_copy(update={"sequence": number})})
-        chain.took(stored)
+            digest = record_hash(stored.spec)
+        chain.took(stored, digest)
 
     async def _chain(self, unit: str) -> _Chain:
         """The unit's chain; when it is first asked for, read on from its anchor."""

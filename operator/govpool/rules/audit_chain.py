@@ -114,10 +114,10 @@ def linked(draft: AuditRecordSpec, head: Anchor | None) -> AuditRecordSpec:
     return placed.model_copy(update={"hash": record_hash(placed)})
 
 
-def follows(spec: AuditRecordSpec, head: Anchor | None) -> bool:
-    """Whether the record is what it says and links to the head."""
+def follows(spec: AuditRecordSpec, head: Anchor | None, digest: str) -> bool:
+    """Whether the record, whose :func:`record_hash` is ``digest``, is what it says and links to the head."""
     sequence, previous = (head.sequence + 1, head.hash) if head else (1, GENESIS)
-    return (spec.sequence, spec.previous_hash) == (sequence, previous) and spec.hash == record_hash(spec)
+    return (spec.sequence, spec.previous_hash) == (sequence, previous) and spec.hash == digest
 
 
 # -- a whole trail -------------------------------------------------------------------------------

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import cel as evaluator
 
-from .cel_expressions import CelError, Expression, compile_expression, escape
+from .cel_expressions import CelError, Expression, Scope, compile_expression, escape
 from .errors import FieldError, forbidden_field, invalid_value
 from .objects import Obj
 from .schema import child
@@ -65,6 +65,20 @@ class Rule:
     optional_old: bool
     transition: bool
 
+    @property
+    def functions(self) -> Mapping[str, Callable[..., Any]]:
+        """What the rule and its message call."""
+        more = self.message_expression.functions if self.message_expression else {}
+        return {**self.expression.functions, **more}
+
+    def asks(self, *, update: bool, known: bool, kept: bool) -> bool:
+        """Whether the rule is evaluated; `known`: there is an old value, `kept`: and it is the same."""
+        if self.optional_old:
+            return True
+        if self.transition:
+            return update and known
+        return not kept  # ratcheting: what was stored and is left alone stays
+
 
 _SELVES = frozenset({"self", "oldSelf"})
 _REASONS = {
@@ -109,6 +123,7 @@ class RuleNode:
         self.rules = [compile_rule(r) for r in node.get("x-kubernetes-validations") or ()]
         for nested in node.get("allOf") or ():
             self.rules += [compile_rule(r) for r in nested.get("x-kubernetes-validations") or ()]
+        self.functions = {name: call for rule in self.rules for name, call in rule.functions.items()}
         properties = {
             k: RuleNode(v) for k, v in (node.get("properties") or {}).items() if k != "metadata" or not root
         }
@@ -145,33 +160,28 @@ class RuleNode:
         return [table.get(tuple(str(v.get(k)) for k in keys)) if isinstance(v, dict) else None for v in value]
 
     def _own_errors(self, value: Any, old: Any, *, update: bool, path: str) -> Iterator[FieldError]:
+        kept = old is not None and old == value
+        rules = [rule for rule in self.rules if rule.asks(update=update, known=old is not None, kept=kept)]
+        if not rules:
+            return
         node = None if self.plain else self.node
-        variables = {"self": to_cel(value, node)}
-        old_self = None if old is None else to_cel(old, node)
-        for rule in self.rules:
-            scope = dict(variables)
-            if rule.optional_old:
-                some = (
-                    evaluator.OptionalValue.of(old_self)
-                    if old is not None
-                    else evaluator.OptionalValue.none()
-                )
-                scope["oldSelf"] = some
-            elif rule.transition:
-                if not update or old is None:
-                    continue
-                scope["oldSelf"] = old_self
-            elif old is not None and old == value:
-                continue  # ratcheting: what was stored and is left alone stays
+        own = to_cel(value, node)
+        before = None if old is None else to_cel(old, node)
+        scopes: dict[bool, Scope] = {}
+        for rule in rules:
+            scope = scopes.get(rule.optional_old)
+            if scope is None:
+                variables = {"self": own, "oldSelf": _optional(before) if rule.optional_old else before}
+                scope = scopes[rule.optional_old] = Scope(variables, self.functions)
             error = self._check(rule, scope, path)
             if error:
                 yield error
 
-    def _check(self, rule: Rule, scope: dict[str, Any], path: str) -> FieldError | None:
+    def _check(self, rule: Rule, scope: Scope, path: str) -> FieldError | None:
         where = (path + rule.field_path).lstrip(".") or "<nil>"
         kind = str(self.node.get("type", "object"))
         try:
-            verdict = rule.expression.evaluate(scope)
+            verdict = rule.expression.evaluate_in(scope)
         except CelError as exc:
             return invalid_value(
                 path or "<nil>", kind, f"{exc} evaluating rule: {rule.message or rule.expression.source}"
@@ -186,15 +196,19 @@ class RuleNode:
         # Newer API servers leave the value out: of an object they would only tell that it is one.
         return FieldError(where, _REASONS[rule.reason], message)
 
-    def _message(self, rule: Rule, scope: dict[str, Any]) -> str:
+    def _message(self, rule: Rule, scope: Scope) -> str:
         if rule.message_expression:
             try:
-                text = rule.message_expression.evaluate(scope)
+                text = rule.message_expression.evaluate_in(scope)
             except CelError:
                 text = None  # upstream falls back to the fixed message as well
             if isinstance(text, str) and text.strip() and "\n" not in text:
                 return text.strip()
         return rule.message or f"failed rule: {rule.expression.source.strip()}"
+
+
+def _optional(old: Any) -> Any:
+    return evaluator.OptionalValue.none() if old is None else evaluator.OptionalValue.of(old)
 
 
 def _branch(node: object) -> RuleNode | None:

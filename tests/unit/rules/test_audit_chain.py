@@ -242,10 +242,12 @@ def other(text: str) -> str:
 def test_a_link_follows_only_its_own_head() -> None:
     first = linked(spec("a"), None)
     second = linked(spec("b"), Anchor(1, first.hash))
-    assert follows(first, None) and follows(second, Anchor(1, first.hash))
-    assert not follows(second, None)
-    assert not follows(second, Anchor(1, "a" * 64))
-    assert not follows(second.model_copy(update={"revision": 9}), Anchor(1, first.hash))
+    assert follows(first, None, record_hash(first))
+    assert follows(second, Anchor(1, first.hash), record_hash(second))
+    assert not follows(second, None, record_hash(second))
+    assert not follows(second, Anchor(1, "a" * 64), record_hash(second))
+    altered = second.model_copy(update={"revision": 9})
+    assert not follows(altered, Anchor(1, first.hash), record_hash(altered))
 
 
 @pytest.mark.parametrize("text", ["", "3", "x " + "a" * 64, "3 short", "-1 " + "a" * 64])

@@ -163,6 +163,8 @@ class Emergency(Model):
     """The cause, as the regulation lists them."""
     until: Day | None = None
     """Last day of use. A later one asks for an extension; without it the longest that the policy lets."""
+    finding: Title | None = None
+    """The bottleneck that an emergency expansion (应急扩容) meets: key of an Expand finding in the status."""
 
 
 class Term(Model):

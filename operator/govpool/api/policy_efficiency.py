@@ -125,9 +125,10 @@ class EfficiencyRules(Model):
     rules: Annotated[list[EfficiencyRule], Field(min_length=1, max_length=16)]
     """The findings."""
     emergency_expansion_article: Article | None = None
-    """Where a bottleneck is met at once with consent, and the papers follow (应急扩容)."""
-    cycle_article: Article | None = None
-    """Where the unit files its busy and quiet periods (业务高峰和低谷期)."""
+    """Where a bottleneck is met at once with consent, and the papers of a change follow (应急扩容).
+
+    Without it no emergency is granted on a finding.
+    """
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from govpool.api.base import Instant, Model, Name
+from govpool.api.base import Instant, Model, Name, Title
 from govpool.api.cloudpolicy import ApplicationType, MaterialType
 
 
@@ -37,6 +37,8 @@ class EmergencyUse(Model):
     """The revision that it was first approved with."""
     ahead_of: ApplicationType
     """The application that it went ahead of, whose papers follow."""
+    finding: Title | None = None
+    """The finding that an emergency expansion meets; none: another emergency."""
     held: Annotated[list[HeldGroup], Field(max_length=32)] = []
     """What was held before, and stays when it ends."""
     services: Annotated[list[HeldService], Field(max_length=32)] = []

@@ -23,6 +23,7 @@ from govpool.rules.emergency import (
     OverduePapers,
     after_the_end,
     application_of_papers,
+    bottleneck,
     ends,
     held_before,
     holds_nothing,
@@ -84,7 +85,8 @@ def missing_now(
 ) -> tuple[MaterialType, ...]:
     """The papers that are still to come."""
     today = WorkCalendar.of(policy).local_day(now)
-    return papers_missing(policy, use.ahead_of, request.spec.materials, today)
+    expansion = use.finding is not None
+    return papers_missing(policy, use.ahead_of, request.spec.materials, today, expansion=expansion)
 
 
 def decided(use: EmergencyUse, approved: ApprovedRevision) -> bool:
@@ -112,7 +114,19 @@ def to_put_forward(
     use = standing(status, approved)
     if use is None or use.issued is None or use.papers_complete is not None or decided(use, approved):
         return False
-    return papers_decided(policy) and not missing_now(policy, use, request, now)
+    if same_edit(request, approved):
+        return False
+    to_decide = papers_decided(policy, expansion=use.finding is not None)
+    return to_decide and not missing_now(policy, use, request, now)
+
+
+def same_edit(request: CloudResourceRequest, approved: ApprovedRevision) -> bool:
+    """Whether nothing was edited since the emergency was asked for.
+
+    One edit has one Approval: papers that came with it are put forward with the next, the confirmation of
+    what was issued.
+    """
+    return request.metadata.generation <= approved.revision
 
 
 def overdue_papers(
@@ -132,6 +146,7 @@ def overdue_papers(
         issue_confirmed=issue_confirmed(request, use.issued),
         decided=put_forward,
         now=now,
+        expansion=use.finding is not None,
     )
 
 
@@ -187,13 +202,18 @@ def _begun(
         if earlier.papers_complete is None:
             ahead_of = earlier.ahead_of
         return EmergencyUse(
-            revision=approved.revision, ahead_of=ahead_of, held=earlier.held, services=earlier.services
+            revision=approved.revision,
+            ahead_of=ahead_of,
+            finding=bottleneck(approved.content),
+            held=earlier.held,
+            services=earlier.services,
         )
     content = before.content if before else None
     held, services = held_before(content)
     return EmergencyUse(
         revision=approved.revision,
         ahead_of=_ahead_of(approved.content, content, policy, catalog),
+        finding=bottleneck(approved.content),
         held=held,
         services=services,
     )
@@ -225,6 +245,6 @@ def _complete(
         return use.papers_complete
     if policy.emergency.issue_confirmed and not issue_confirmed(request, use.issued):
         return None
-    if papers_decided(policy):
+    if papers_decided(policy, expansion=use.finding is not None):
         return max(approved.at, use.issued) if decided(use, approved) else None
     return None if use.papers_missing else now

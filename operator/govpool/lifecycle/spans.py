@@ -8,14 +8,14 @@ from datetime import datetime
 from govpool.api.cloudpolicy import ApplicationType, CloudPolicySpec, ReportType, Role, Stage
 from govpool.api.cloudresourcerequest import Deadline, DesiredState, RequestContent, Trial
 from govpool.api.request_terms import EmergencyUse
-from govpool.lifecycle.emergency import issue_confirmed
+from govpool.lifecycle.emergency import issue_confirmed, same_edit
 from govpool.lifecycle.observation import RequestObservation
 from govpool.lifecycle.submission import Submission
 from govpool.messages import Message, message
 from govpool.rules.calendar import WorkCalendar
 from govpool.rules.citation import clause
 from govpool.rules.delivery import missing_reports
-from govpool.rules.emergency import extension_until
+from govpool.rules.emergency import article_of, extension_until, papers_decided
 from govpool.rules.migration import keep_until, kept_since
 
 MAX_WHAT = 256
@@ -52,7 +52,7 @@ def _papers(
         who=Role.UNIT,
         since=use.issued,
         due=use.papers_due,
-        article=clause(policy, policy.emergency.article),
+        article=clause(policy, article_of(policy, policy.emergency, use.finding)),
         overdue=use.papers_due is not None and observation.now > use.papers_due,
     )
 
@@ -63,10 +63,21 @@ def papers_wanted(
     """What the unit still has to give, in words; empty when it has given everything."""
     wanted = [] if papers_put_forward(found) else [kind.value for kind in use.papers_missing]
     confirm = policy.emergency is not None and policy.emergency.issue_confirmed
+    confirm = confirm or _came_with_the_application(observation, policy, found, use)
     if confirm and use.issued and not issue_confirmed(observation.request, use.issued):
         wanted.append(message("terms.issue-unconfirmed").render(observation.language))
     rejected = found.rejected is not None and not use.papers_missing
     return ", ".join(wanted) or ("-" if rejected else "")
+
+
+def _came_with_the_application(
+    observation: RequestObservation, policy: CloudPolicySpec, found: Submission, use: EmergencyUse
+) -> bool:
+    """Whether all papers were there from the start: the unit's confirmation puts them forward."""
+    if use.papers_missing or found.approved is None:
+        return False
+    to_decide = papers_decided(policy, expansion=use.finding is not None)
+    return to_decide and same_edit(observation.request, found.approved)
 
 
 def asked_of(found: Submission) -> RequestContent | None:
@@ -111,7 +122,8 @@ def _emergency_ends(
         return
     latest = extension_until(policy, use.ends)
     text = message("terms.emergency-ends", extension=_extension(observation, latest))
-    yield _ending(observation, text, use.issued, use.ends, clause(policy, policy.emergency.article))
+    under = clause(policy, article_of(policy, policy.emergency, use.finding))
+    yield _ending(observation, text, use.issued, use.ends, under)
 
 
 def _expansions(

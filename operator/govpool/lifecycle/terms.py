@@ -18,6 +18,7 @@ from govpool.messages import Message, message
 from govpool.rules import cycles
 from govpool.rules.calendar import WorkCalendar
 from govpool.rules.citation import clause
+from govpool.rules.emergency import article_of
 from govpool.rules.migration import removed_too_early
 
 
@@ -43,7 +44,11 @@ def _emergency_told(
     use = after.emergency
     if use is None or use.issued is None or policy.emergency is None:
         return
-    under, key = clause(policy, policy.emergency.article), f"emergency/{use.revision}"
+    under = clause(policy, article_of(policy, policy.emergency, use.finding))
+    key = f"emergency/{use.revision}"
+    if use.finding is not None:
+        text = message("terms.expanded", finding=use.finding).render(observation.language)
+        yield happening("EmergencyExpansion", use.issued, text, under, f"{key}/expansion")
     if use.papers_complete:
         text = message("terms.papers-complete").render(observation.language)
         yield happening("EmergencyPapersComplete", use.papers_complete, text, under, f"{key}/papers")
@@ -176,7 +181,8 @@ def _papers_condition(
     use, approved = after.emergency, found.approved
     if use is None or use.issued is None or approved is None or policy.emergency is None:
         return None
-    under = clause(policy, policy.emergency.article)
+    article = article_of(policy, policy.emergency, use.finding)
+    under = clause(policy, article)
     if not in_force(approved) or use.papers_complete is not None:
         text = message("terms.papers-complete")
         return _say(observation, "PapersMissing", "Complete", text, true=False, under=under)
@@ -189,7 +195,7 @@ def _papers_condition(
         return _say(observation, "PapersMissing", "NotAccepted", text, true=True, under=under)
     if use.papers_due is not None and observation.now > use.papers_due:
         text = message("terms.papers-overdue", papers=wanted, due=use.papers_due.isoformat())
-        under = clause(policy, policy.emergency.papers_overdue_article or policy.emergency.article)
+        under = clause(policy, policy.emergency.papers_overdue_article or article)
         return _say(observation, "PapersMissing", "PapersOverdue", text, true=True, under=under)
     text = message("terms.papers-due", papers=wanted)
     return _say(observation, "PapersMissing", "PapersDue", text, true=True, under=under)

@@ -14,6 +14,26 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "The papers that an emergency expansion went ahead of: they go the way of a change.",
         "应急扩容后补办手续，按变更流程办理。",
     ),
+    "rules.change.emergency-expansion": (
+        "An emergency expansion on a bottleneck that was found: expanded at once, the change papers follow.",
+        "应急扩容：发现资源瓶颈，经同意后及时扩容，再完成变更流程。",
+    ),
+    "terms.no-emergency-expansion": (
+        "The regulation grants no emergency expansion on a finding: leave out spec.term.emergency.finding and"
+        " state the emergency's cause, or apply for a change.",
+        "办法未规定依据发现的资源瓶颈应急扩容：请删去 spec.term.emergency.finding 并说明应急事由，或申请变更。",
+    ),
+    "terms.no-bottleneck": (
+        "No bottleneck {finding} was found; found now: {found}. Name an Expand finding of status.findings in"
+        " spec.term.emergency.finding; it rests on the figures that the provider records.",
+        "未发现资源瓶颈 {finding}（现有：{found}）。请在 spec.term.emergency.finding 中填写 status.findings 内的"
+        "扩容发现，其依据为云服务商记录的使用情况。",
+    ),
+    "terms.expanded": (
+        "Expanded at once, with the consent of organ and unit, on the bottleneck {finding}; the papers of the"
+        " change follow.",
+        "发现资源瓶颈 {finding}，经管理机构和使用单位同意已及时扩容，变更手续随后办理。",
+    ),
     "terms.emergency-ended-before": (
         "The emergency's last day {until} is over, and today is {today}: correct it, or state a new cause.",
         "应急资源使用截止日期 {until} 已过（今日为 {today}），请更正或按新的事由申请。",

@@ -194,10 +194,13 @@ def _records(asked: Application) -> Iterator[Refusal]:
 
 
 def _term(asked: Application) -> Iterator[Refusal]:
-    """BZ-22, BZ-24, YY-23, WH-30: temporary, emergency and seasonal use only as the policy lets."""
+    """BZ-22, BZ-24, BZ-26(1), YY-23, WH-30: temporary, emergency and seasonal use only as the policy lets."""
     status = asked.request.status
     use = None if status is None else status.emergency
-    yield from admission_term.check(asked.content, asked.approved, policy=asked.rules, now=asked.now, use=use)
+    findings = () if status is None else tuple(status.findings)
+    yield from admission_term.check(
+        asked.content, asked.approved, policy=asked.rules, now=asked.now, use=use, findings=findings
+    )
     yield from cycles.check(asked.content, asked.rules)
 
 

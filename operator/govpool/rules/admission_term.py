@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 
 from govpool.api.cloudpolicy import ApplicationType, CloudPolicySpec, EmergencyRule, TemporaryRule
 from govpool.api.cloudresourcerequest import RequestContent, TemporaryExpansion, TermKind
+from govpool.api.finding import RequestFinding
+from govpool.api.rectification_words import NoticeFinding
 from govpool.api.request_terms import EmergencyUse
 from govpool.messages import message
 from govpool.rules.calendar import WorkCalendar
 from govpool.rules.citation import clause
 from govpool.rules.emergency import (
+    article_of,
+    bottleneck,
     ends,
     extension_until,
     holds_nothing,
@@ -30,10 +34,11 @@ def check(
     policy: CloudPolicySpec,
     now: datetime,
     use: EmergencyUse | None = None,
+    findings: Iterable[RequestFinding] = (),
 ) -> Iterator[Refusal]:
     """Every reason why the term can't be granted. What is in force already is not judged again.
 
-    ``use`` is the emergency that is in force, if one is.
+    ``use`` is the emergency that is in force, if one is; ``findings`` are what stands against the request.
     """
     if content.term.kind is TermKind.EMERGENCY and policy.emergency is None:
         article = procedure(policy, ApplicationType.NEW).stages[0].article
@@ -45,6 +50,7 @@ def check(
         yield Refusal("EmergencyOver", message("terms.emergency-reclaimed"), under)
         return
     if is_emergency(content) and policy.emergency is not None:
+        yield from _expands(content, approved, policy.emergency, policy, findings)
         yield from _emergency(content, approved, use, policy.emergency, policy, now)
     held = [] if approved is None else approved.term.temporary
     added = [one for one in content.term.temporary if one not in held]
@@ -57,6 +63,27 @@ def check(
         return
     for expansion in added:
         yield from _expansion(expansion, _extended(expansion, held), rule, policy, now)
+
+
+def _expands(
+    content: RequestContent,
+    approved: RequestContent | None,
+    rule: EmergencyRule,
+    policy: CloudPolicySpec,
+    findings: Iterable[RequestFinding],
+) -> Iterator[Refusal]:
+    """BZ-26(1): an emergency expansion meets a bottleneck that was found (发现云主机出现资源瓶颈)."""
+    stated = bottleneck(content)
+    if stated is None or (approved is not None and same_cause(approved, content)):
+        return
+    under = clause(policy, article_of(policy, rule, stated))
+    if policy.efficiency is None or policy.efficiency.emergency_expansion_article is None:
+        yield Refusal("ExpansionNotProvided", message("terms.no-emergency-expansion"), under)
+        return
+    found = [one.key for one in findings if one.finding is NoticeFinding.EXPAND]
+    if stated not in found:
+        text = message("terms.no-bottleneck", finding=stated, found=", ".join(found) or "-")
+        yield Refusal("BottleneckNotFound", text, under)
 
 
 def _emergency(
@@ -72,7 +99,8 @@ def _emergency(
         return
     same = approved is not None and same_cause(approved, content)
     running = use if same and use is not None and use.issued is not None else None
-    calendar, under = WorkCalendar.of(policy), clause(policy, rule.article)
+    calendar = WorkCalendar.of(policy)
+    under = clause(policy, article_of(policy, rule, bottleneck(content)))
     until, today = content.term.emergency.until if content.term.emergency else None, calendar.local_day(now)
     if until is not None and until < today:
         text = message("terms.emergency-ended-before", until=until, today=today)
@@ -80,7 +108,7 @@ def _emergency(
     asked = ends(policy, content, running.issued) if running and running.issued else None
     prolongs = running is not None and running.ends is not None and (asked is None or asked > running.ends)
     since = running.ends if prolongs and running and running.ends else (running and running.issued) or now
-    last = longest(policy, rule, since)
+    last = longest(policy, rule, since) if bottleneck(content) is None else None
     if until is not None and last is not None and until > last:
         yield Refusal("EmergencyTooLong", message("terms.emergency-too-long", last=last, until=until), under)
     latest = extension_until(policy, running.ends) if prolongs and running and running.ends else None

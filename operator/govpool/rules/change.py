@@ -13,7 +13,13 @@ from govpool.messages import Message, message
 from govpool.rules.amounts import amounts, fee_per_year
 from govpool.rules.catalogue import uses
 from govpool.rules.citation import clause
-from govpool.rules.emergency import application_of_papers, is_emergency, same_cause
+from govpool.rules.emergency import (
+    application_of_papers,
+    article_of,
+    bottleneck,
+    is_emergency,
+    same_cause,
+)
 from govpool.rules.errors import UnknownItem
 from govpool.rules.procedure import procedure
 
@@ -45,8 +51,9 @@ def classify(
     if wanted.state is DesiredState.DEREGISTERED:
         return _as(policy, ApplicationType.DEREGISTRATION, policy.deregistration.article, "deregistration")
     if wanted.term.kind is TermKind.EMERGENCY and _is_new_emergency(approved, wanted):
-        key = "emergency-extended" if approved and same_cause(approved, wanted) else "emergency"
-        return _as(policy, ApplicationType.EMERGENCY, _emergency_article(policy), key)
+        key = "emergency" if bottleneck(wanted) is None else "emergency-expansion"
+        key = "emergency-extended" if approved and same_cause(approved, wanted) else key
+        return _as(policy, ApplicationType.EMERGENCY, _emergency_article(policy, wanted), key)
     if approved is None:
         article = procedure(policy, ApplicationType.NEW).stages[0].article
         return _as(policy, ApplicationType.NEW, article, "new")
@@ -55,7 +62,7 @@ def classify(
         application = application_of_papers(ahead_of)
         change = application is ApplicationType.CHANGE
         key = "emergency-papers-of-a-change" if change else "emergency-papers"
-        return _as(policy, application, _emergency_article(policy), key)
+        return _as(policy, application, _emergency_article(policy, approved), key)
     if _only_expands_for_a_time(approved, wanted):
         article = policy.change.article if policy.temporary is None else policy.temporary.article
         return _as(policy, ApplicationType.TEMPORARY, article, "temporary")
@@ -168,9 +175,9 @@ def _only_expands_for_a_time(approved: RequestContent, wanted: RequestContent) -
     return bool(added) and rest == approved
 
 
-def _emergency_article(policy: CloudPolicySpec) -> Article:
+def _emergency_article(policy: CloudPolicySpec, held: RequestContent) -> Article:
     if policy.emergency is not None:
-        return policy.emergency.article
+        return article_of(policy, policy.emergency, bottleneck(held))
     return procedure(policy, ApplicationType.NEW).stages[0].article
 
 

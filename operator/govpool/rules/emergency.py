@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from govpool.api.base import Article
 from govpool.api.cloudpolicy import ApplicationType, CloudPolicySpec, MaterialType
 from govpool.api.cloudresourcerequest import Material, RequestContent, Server, Service, TermKind
 from govpool.api.policy_terms import EmergencyRule, PapersGo, PapersOverdue
@@ -32,6 +33,21 @@ class OverduePapers:
     """The papers that are missing; none when only the unit's confirmation of the issue is."""
 
 
+# -- emergency expansion -------------------------------------------------------------------------
+def bottleneck(content: RequestContent) -> str | None:
+    """The finding that an emergency expansion meets (BZ-26(1)); None for any other emergency."""
+    stated = content.term.emergency
+    return stated.finding if stated is not None and is_emergency(content) else None
+
+
+def article_of(policy: CloudPolicySpec, rule: EmergencyRule, finding: str | None) -> Article:
+    """Which article an emergency stands under: that on expansions where it meets a finding."""
+    efficiency = policy.efficiency
+    own = efficiency.emergency_expansion_article if efficiency is not None and finding is not None else None
+    return own or rule.article
+
+
+# -- papers --------------------------------------------------------------------------------------
 def papers_due(policy: CloudPolicySpec, issued: datetime) -> tuple[datetime, str] | None:
     """Until when the unit completes the papers (YY-23, JN-13), and under which clause.
 
@@ -46,19 +62,25 @@ def papers_due(policy: CloudPolicySpec, issued: datetime) -> tuple[datetime, str
 
 
 def papers_missing(
-    policy: CloudPolicySpec, ahead_of: ApplicationType, materials: Iterable[Material], today: date
+    policy: CloudPolicySpec,
+    ahead_of: ApplicationType,
+    materials: Iterable[Material],
+    today: date,
+    *,
+    expansion: bool = False,
 ) -> tuple[MaterialType, ...]:
     """The papers that are still to come, in the policy's order.
 
     They are those that the policy lists for emergencies, or else those of the application that the
-    emergency went ahead of. One that is dated after ``today`` or no longer valid does not count.
+    emergency went ahead of; of an ``expansion`` on a finding always the latter (BZ-26(1)). One that is dated
+    after ``today`` or no longer valid does not count.
     """
     rule = policy.emergency
     if rule is None:
         return ()
     usual = material_rule(policy, ahead_of)
     listed: Sequence[MaterialType] = usual.required if usual else ()
-    wanted = listed if rule.papers is None else rule.papers
+    wanted = listed if rule.papers is None or expansion else rule.papers
     there = {
         paper.type
         for paper in materials
@@ -67,9 +89,13 @@ def papers_missing(
     return tuple(kind for kind in wanted if kind not in there)
 
 
-def papers_decided(policy: CloudPolicySpec) -> bool:
-    """Whether the papers are put before the authority like an application, and not only filed (BZ-24)."""
-    return policy.emergency is not None and policy.emergency.papers_go is PapersGo.DECIDED
+def papers_decided(policy: CloudPolicySpec, *, expansion: bool = False) -> bool:
+    """Whether the papers are put before the authority like an application, and not only filed (BZ-24).
+
+    Those of an ``expansion`` on a finding always are: they complete the change (完成变更流程, BZ-26(1)).
+    """
+    rule = policy.emergency
+    return rule is not None and (expansion or rule.papers_go is PapersGo.DECIDED)
 
 
 def application_of_papers(ahead_of: ApplicationType) -> ApplicationType:
@@ -87,6 +113,7 @@ def papers_overdue(
     issue_confirmed: bool,
     decided: bool,
     now: datetime,
+    expansion: bool = False,
 ) -> OverduePapers | None:
     """The finding that papers of an emergency did not come in time; None while they are in time, or there.
 
@@ -97,7 +124,7 @@ def papers_overdue(
     if rule is None or due is None or now <= due[0] or rule.papers_overdue is not PapersOverdue.FINDING:
         return None
     unconfirmed = rule.issue_confirmed and not issue_confirmed
-    if not unconfirmed and (decided or (not missing and rule.papers_go is PapersGo.FILED)):
+    if not unconfirmed and (decided or (not missing and not papers_decided(policy, expansion=expansion))):
         return None
     names = ", ".join(kind.value for kind in missing) or "-"
     return OverduePapers(
@@ -113,7 +140,8 @@ def papers_overdue(
 def ends(policy: CloudPolicySpec, content: RequestContent, issued: datetime) -> datetime | None:
     """When the use ends by itself (BZ-24: six months from the configuration at most).
 
-    On the last day that was approved, or after the longest use; None where neither is set.
+    On the last day that was approved, or after the longest use; None where neither is set. An expansion that
+    meets a finding has no longest use: it stays with the change that completes it (BZ-26(1)).
     """
     rule, emergency = policy.emergency, content.term.emergency
     if rule is None or emergency is None:
@@ -121,7 +149,9 @@ def ends(policy: CloudPolicySpec, content: RequestContent, issued: datetime) -> 
     calendar = WorkCalendar.of(policy)
     if emergency.until is not None:
         return calendar.end_of(emergency.until)
-    return None if rule.max_duration is None else calendar.after(issued, rule.max_duration)
+    if rule.max_duration is None or bottleneck(content) is not None:
+        return None
+    return calendar.after(issued, rule.max_duration)
 
 
 def longest(policy: CloudPolicySpec, rule: EmergencyRule, since: datetime) -> date | None:
@@ -153,7 +183,7 @@ def same_cause(before: RequestContent, after: RequestContent) -> bool:
         and is_emergency(after)
         and first is not None
         and second is not None
-        and first.cause == second.cause
+        and (first.cause, first.finding) == (second.cause, second.finding)
     )
 
 

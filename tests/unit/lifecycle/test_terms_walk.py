@@ -212,6 +212,77 @@ def test_bz_26_1_an_emergency_expansion_reverts_to_what_was_held_before() -> Non
     assert walk.phase is not RequestPhase.DEREGISTERING
 
 
+def bottleneck(count: int) -> tuple[Term, str]:
+    """A system in service whose first server lacks memory."""
+    walk = Term(BOZHOU, {"servers": [group(count=count)]})
+    decisions(walk)
+    walk.open_all()
+    walk.file("Trial", "SecurityTest")
+    walk.confirm("agreement")
+    name = min(walk.servers)
+    full = {"dimension": "Memory", "mean": 91, "peak": 99}
+    figures = {
+        "recordedAt": walk.now,
+        "recordedBy": "provider",
+        "observedUntil": walk.now,
+        "windows": [{"over": "Week", "ends": walk.now.date(), "figures": [full]}],
+    }
+    walk.servers[name] = updated(walk.servers[name], usage=Usage.model_validate(figures))
+    walk.settle()
+    return walk, f"use/{name}/expansion"
+
+
+def expand(walk: Term, count: int, finding: str) -> None:
+    asked = {"kind": "Emergency", "emergency": {"cause": "内存瓶颈", "finding": finding}}
+    walk.edit(servers=[group(count=count)], term=asked)
+
+
+def test_bz_26_1_a_bottleneck_is_met_at_once_and_its_change_papers_complete_it() -> None:
+    walk, found = bottleneck(3)
+    expand(walk, 4, "use/other/expansion")
+    assert walk.condition("Admitted") == (ConditionStatus.FALSE, "BottleneckNotFound")
+    expand(walk, 4, found)
+    assert walk.state.pending_approval is not None, "what was found is the ground"
+    assert walk.approvals[walk.state.pending_approval].spec.classified_under == "BZ-26(1)"
+    assert len(walk.running()) == 3, "the organ consents first"
+    walk.approve()
+    walk.open_all()
+    assert len(walk.running()) == 4
+    assert [article for _, article in walk.told("EmergencyExpansion")] == ["BZ-26(1)"]
+    assert walk.condition("PapersMissing") == (ConditionStatus.TRUE, "PapersDue")
+    assert papers_due(walk) == [(None, "BZ-26(1)", False)]
+    assert walk.ending() == []
+    walk.edit(materials=[*PAPERS, PAPERS[0] | {"type": "ChangeForm"}])
+    assert walk.state.pending_approval is not None
+    assert walk.approvals[walk.state.pending_approval].spec.application is ApplicationType.CHANGE
+    walk.approve()
+    walk.settle()
+    assert walk.condition("PapersMissing") == (ConditionStatus.FALSE, "Complete")
+    walk.until(walk.now + timedelta(days=400))
+    assert len(walk.running()) == 4, "it stays with the change"
+
+
+def test_bz_26_1_papers_that_came_with_an_expansion_go_forward_with_its_confirmation() -> None:
+    walk, found = bottleneck(1)
+    expand(walk, 2, found)
+    walk.approve()
+    walk.open_all()
+    approvals = set(walk.approvals)
+    assert walk.state.emergency is not None
+    assert walk.state.emergency.ahead_of is ApplicationType.MAJOR_CHANGE, "100 percent more"
+    assert walk.state.emergency.papers_missing == []
+    assert walk.state.pending_approval is None, "one edit has one Approval"
+    assert walk.condition("PapersMissing") == (ConditionStatus.TRUE, "PapersDue")
+    walk.now += timedelta(minutes=1)
+    walk.generation += 1  # as an API server counts it
+    walk.confirm("delivery")
+    assert walk.condition("PapersMissing") == (ConditionStatus.FALSE, "PutForward")
+    assert set(walk.approvals) - approvals == {walk.state.pending_approval}
+    while walk.state.pending_approval:
+        walk.approve()
+    assert walk.condition("PapersMissing") == (ConditionStatus.FALSE, "Complete")
+
+
 # -- business cycles -----------------------------------------------------------------------------
 BUSY = {"name": "busy", "starts": "12-01", "ends": "02-28", "server": "app", "count": 3}
 QUIET = {"name": "quiet", "starts": "07-01", "ends": "08-31", "server": "app", "count": 1}

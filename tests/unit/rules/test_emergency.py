@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from rules_support import Obj, at, catalog, content, end_of, policy, refusals, rules
 
-from govpool.api.cloudpolicy import ApplicationType, MaterialType
+from govpool.api.cloudpolicy import ApplicationType, CloudPolicySpec, MaterialType
 from govpool.api.cloudresourcerequest import Material
+from govpool.api.finding import RequestFinding
+from govpool.api.rectification_words import NoticeFinding
 from govpool.api.request_terms import EmergencyUse
 from govpool.rules.admission_term import check
 from govpool.rules.change import classify
@@ -172,6 +174,71 @@ def test_bz_24_a_later_day_of_the_same_emergency_is_its_extension() -> None:
     )
     other = classify(content(emergency()), content(emergency(cause="保障")), policy=BOZHOU, catalog=catalog())
     assert other.message.key == "rules.change.emergency"
+
+
+# -- emergency expansion ---------------------------------------------------------------------------
+BOTTLENECK = RequestFinding.model_validate(
+    {
+        "key": "use/doc-approval-app-0/expansion",
+        "finding": "Expand",
+        "text": "t",
+        "article": "BZ-26(1)",
+        "since": "2026-11-20T00:00:00Z",
+    }
+)
+
+
+def expansion(key: str = BOTTLENECK.key, until: str | None = None) -> Obj:
+    term = emergency(until)["term"]
+    return {"term": term | {"emergency": term["emergency"] | {"finding": key}}}
+
+
+def expansion_refused(under: CloudPolicySpec, key: str, *findings: RequestFinding) -> list[tuple[str, str]]:
+    asked = content(expansion(key))
+    found = check(asked, content(), policy=under, now=ISSUED, findings=findings)
+    return [(one.reason, one.clause) for one in found]
+
+
+def test_bz_26_1_an_emergency_expansion_meets_a_bottleneck_that_was_found() -> None:
+    assert expansion_refused(BOZHOU, BOTTLENECK.key, BOTTLENECK) == []
+    none = [("BottleneckNotFound", "BZ-26(1)")]
+    assert expansion_refused(BOZHOU, BOTTLENECK.key) == none
+    assert expansion_refused(BOZHOU, "use/other/expansion", BOTTLENECK) == none
+    low = BOTTLENECK.model_copy(update={"finding": NoticeFinding.REDUCE})
+    assert expansion_refused(BOZHOU, BOTTLENECK.key, low) == none
+
+
+def test_bz_26_1_no_other_text_expands_on_a_finding() -> None:
+    for under, article in ((YIYANG, "YY-23"), (JINAN, "JN-13"), (TEMPLATE, "T-15")):
+        assert expansion_refused(under, BOTTLENECK.key, BOTTLENECK) == [("ExpansionNotProvided", article)]
+
+
+def test_bz_26_1_an_expansion_is_classified_and_completed_under_its_own_clause() -> None:
+    held = content(expansion())
+    asked = classify(content(), held, policy=BOZHOU, catalog=catalog())
+    assert (asked.application, asked.clause, asked.message.key) == (
+        ApplicationType.EMERGENCY,
+        "BZ-26(1)",
+        "rules.change.emergency-expansion",
+    )
+    papers = classify(held, held, policy=BOZHOU, catalog=catalog(), ahead_of=ApplicationType.CHANGE)
+    assert (papers.application, papers.clause) == (ApplicationType.CHANGE, "BZ-26(1)")
+
+
+def test_bz_26_1_the_change_papers_follow_and_are_decided() -> None:
+    day = ISSUED.date()
+    assert papers_missing(BOZHOU, ApplicationType.CHANGE, [], day) == (MaterialType.PROJECT_APPROVAL,)
+    wanted = papers_missing(BOZHOU, ApplicationType.CHANGE, [], day, expansion=True)
+    assert wanted == (MaterialType.CHANGE_FORM,)
+    assert papers_decided(BOZHOU, expansion=True)
+    assert not papers_decided(WEIHAI, expansion=True), "no emergency at all"
+
+
+def test_bz_26_1_what_a_change_completes_does_not_end_after_six_months() -> None:
+    assert ends(BOZHOU, content(expansion()), ISSUED) is None
+    assert ends(BOZHOU, content(expansion(until="2027-12-31")), ISSUED) == end_of("2027-12-31")
+    late = content(expansion(until="2027-12-31"))
+    assert list(check(late, content(), policy=BOZHOU, now=ISSUED, findings=[BOTTLENECK])) == []
 
 
 # -- the end -------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextvars
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from typing import TypeVar, cast
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from govpool.api.cloudpool import CloudPool, SecretReference
+from govpool.effects.counted import counted
 from govpool.effects.kube import Kube, KubeError
 from govpool.effects.kube_errors import advice
 from govpool_providers.base import PoolConnection, Provider, ProviderFactory
@@ -51,7 +53,8 @@ class Pool:
         Raises:
             ProviderError: whatever goes wrong; what no provider should raise counts as Retryable.
         """
-        work = self._threads.submit(function)
+        # The log lines of the call tell what it is for, too.
+        work = self._threads.submit(contextvars.copy_context().run, function)
         call = asyncio.wrap_future(work)
         try:
             return await asyncio.shield(call)
@@ -106,7 +109,7 @@ class Pools:
                 return known[1]
             settings = {**connection.settings, **({"cloud": connection.cloud} if connection.cloud else {})}
             opened = factory(connection.provider)(PoolConnection(pool.metadata.name, settings, secret))
-            result = Pool(pool.metadata.name, opened)
+            result = Pool(pool.metadata.name, counted(pool.metadata.name, opened))
             self._open[pool.metadata.name] = (mark, result)
             return result
 

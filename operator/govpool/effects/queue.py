@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import heapq
 import random
+import time
 from collections import deque
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from govpool.effects.clock import Clock
@@ -27,7 +29,11 @@ class WorkQueue:
     ) -> None:
         self._clock, self._longest = clock, longest_backoff
         self._ready: deque[Key] = deque()
-        self._queued: set[Key] = set()
+        self._queued: dict[Key, float] = {}
+        self.waited: Callable[[float], None] = lambda _: None
+        """Told the seconds that a key waited, whenever one is taken."""
+        self.taken_at = time.monotonic()
+        """When a key was last taken, or none waited; monotonic seconds."""
         self._running: set[Key] = set()
         self._again: set[Key] = set()
         self._due: list[tuple[datetime, Key]] = []
@@ -43,7 +49,9 @@ class WorkQueue:
         if key in self._running:
             self._again.add(key)
         elif key not in self._queued:
-            self._queued.add(key)
+            if not self._queued:
+                self.taken_at = time.monotonic()
+            self._queued[key] = time.monotonic()
             self._ready.append(key)
             self._wake.set()
 
@@ -86,7 +94,8 @@ class WorkQueue:
         if not self._ready:
             return None
         key = self._ready.popleft()
-        self._queued.discard(key)
+        self.taken_at = time.monotonic()
+        self.waited(self.taken_at - self._queued.pop(key))
         self._running.add(key)
         return key
 
@@ -101,6 +110,27 @@ class WorkQueue:
     def depth(self) -> int:
         """Keys that wait to be taken."""
         return len(self._ready)
+
+    @property
+    def oldest(self) -> float:
+        """How many seconds the key that is taken next has waited; 0 when none waits."""
+        since = next(iter(self._queued.copy().values()), None)
+        return time.monotonic() - since if since is not None else 0.0
+
+    @property
+    def running(self) -> int:
+        """Keys that are worked on."""
+        return len(self._running)
+
+    @property
+    def scheduled(self) -> int:
+        """Keys that are looked at again at a known time."""
+        return len(self._due_of)
+
+    @property
+    def failing(self) -> int:
+        """Keys whose last reconcile failed."""
+        return len(self._failures)
 
     @property
     def idle(self) -> bool:

@@ -7,19 +7,18 @@ elsewhere, shows what happens at the end.
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-import rfc8785
 from pydantic import JsonValue, ValidationError
 
 from govpool.api.auditrecord import AuditRecord, AuditRecordSpec, record_name
 from govpool.api.wipecertificate import GENESIS
 from govpool.messages import Message, message
+from govpool.rules.canonical import sha256_of
 
 ANCHOR_KIND = "AuditAnchor"
 """Kind of the line of an export that holds a chain's anchor."""
@@ -104,7 +103,7 @@ class Verdict:
 def record_hash(spec: AuditRecordSpec) -> str:
     """SHA-256 of the RFC 8785 form of everything in the spec but ``hash``."""
     document = spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"hash"})
-    return hashlib.sha256(rfc8785.dumps(document)).hexdigest()
+    return sha256_of(document)
 
 
 def linked(draft: AuditRecordSpec, head: Anchor | None) -> AuditRecordSpec:

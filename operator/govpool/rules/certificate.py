@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-import rfc8785
 from pydantic import JsonValue, ValidationError
 
 from govpool.api.wipecertificate import GENESIS, Signature, WipeCertificateSpec
+from govpool.rules.canonical import canonical
 from govpool.rules.certificate_lacks import Lack, missing
 
 __all__ = [
@@ -108,7 +108,7 @@ def signed_bytes(certificate: WipeCertificateSpec) -> bytes:
 
 def _canonical(certificate: WipeCertificateSpec) -> bytes:
     document = certificate.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return rfc8785.dumps(document)
+    return canonical(document)
 
 
 def certificate_hash(certificate: WipeCertificateSpec) -> str:

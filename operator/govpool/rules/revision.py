@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from typing import TypeVar
 
-import rfc8785
-
 from govpool.api.approval import ChangedValue
 from govpool.api.base import Model
 from govpool.api.cloudresourcerequest import CloudResourceRequestSpec, RequestContent
+from govpool.rules.canonical import sha256_of
 
 MAX_CHANGES = 128
 """Lines that an Approval holds."""
@@ -55,7 +53,7 @@ def content_of(spec: CloudResourceRequestSpec) -> RequestContent:
 @_once
 def content_hash(content: RequestContent) -> str:
     """SHA-256 of the content's RFC 8785 form, in hexadecimal."""
-    return _hash(_plain(content))
+    return sha256_of(_plain(content))
 
 
 @_once
@@ -64,7 +62,7 @@ def submission_hash(spec: CloudResourceRequestSpec) -> str:
 
     Confirmations are no part of it: what the unit states along the way changes nothing that was applied for.
     """
-    return _hash(
+    return sha256_of(
         {"content": _plain(content_of(spec)), "materials": [_plain(paper) for paper in spec.materials]}
     )
 
@@ -86,10 +84,6 @@ def changes(before: RequestContent | None, after: RequestContent) -> list[Change
 
 def _plain(model: Model) -> object:
     return model.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-
-def _hash(value: object) -> str:
-    return hashlib.sha256(rfc8785.dumps(value)).hexdigest()  # type: ignore[arg-type]
 
 
 def _compare(path: str, before: object, after: object) -> Iterator[ChangedValue]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,11 +26,14 @@ from govpool.messages import message
 from govpool.rules.change import classify
 from govpool.rules.delivery import missing_reports
 from govpool.rules.errors import UnknownItem
+from govpool.rules.materials import material_rule
 from govpool.rules.revision import content_of
 from govpool.simulation import scenario as plan
 from govpool.simulation.door import merged
 from govpool.simulation.ground import Calendar, Ground
 from govpool.simulation.paths import plain
+from govpool.simulation.reporting import reported
+from govpool.simulation.scenario import UID
 from govpool.simulation.town import Drifted, Town
 from govpool_providers.errors import ErrorCode, ProviderError
 from govpool_providers.fixture import FaultPlan, FaultRule
@@ -61,6 +65,7 @@ class Deeds:
             name: Who(name, request.unit or units[0]) for name, request in scenario.requests.items()
         }
         self._first_unit = units[0]
+        self._uids: dict[str, str] = {}
 
     async def do(self, event: plan.AnyEvent) -> str:
         """Do what the event says; who did it.
@@ -89,8 +94,7 @@ class Deeds:
             case plan.Fault() | plan.Heal() | plan.Drift():
                 by = await self._disturb(event)
             case plan.Create():
-                by = event.by or "admin"
-                await self._town.create(cast(Json, self._filled(event.manifest)), by=by)
+                by = await self._create(event)
             case plan.Patch():
                 by = await self._patch(event)
             case plan.Delete():
@@ -110,6 +114,7 @@ class Deeds:
             spec["materials"] = await self._papers(spec, None)
         by = event.by or SECRETARY
         await self._town.create({**document, "spec": spec}, by=by)
+        self._uids[event.request] = (await self.request(event.request)).metadata.uid
         return by
 
     async def _edit(self, event: plan.Edit) -> str:
@@ -148,8 +153,8 @@ class Deeds:
                 application = classify(held, content, policy=policy.spec, catalog=catalog).application
             except UnknownItem:
                 application = ApplicationType.NEW
-        rules = policy.spec.admission.materials
-        return next((rule.required for rule in rules if rule.application is application), ())
+        rule = material_rule(policy.spec, application)
+        return rule.required if rule is not None else ()
 
     def _paper(self, kind: MaterialType) -> Json:
         return {
@@ -262,6 +267,7 @@ class Deeds:
             "at": self._now(),
             "succeeded": event.succeeded,
             "statement": event.statement,
+            **(reported(orders[-1], self._today()) if event.succeeded else {}),
         }
         await self._write(orders[-1], {"spec": {"outcome": outcome}}, by)
         return by
@@ -281,6 +287,16 @@ class Deeds:
         return by
 
     # -- anything ---------------------------------------------------------------------------------
+    async def _create(self, event: plan.Create) -> str:
+        document, by = cast(Json, self._filled(event.manifest)), event.by or "admin"
+        await self._town.create(document, by=by)
+        meta = cast(Json, document["metadata"])
+        kind = by_kind(str(document["kind"]))
+        made = await self._town.find(kind, str(meta["name"]), str(meta.get("namespace") or ""))
+        if made is not None:
+            self._uids[made.metadata.name] = made.metadata.uid
+        return by
+
     async def _patch(self, event: plan.Patch) -> str:
         found = await self._named(event.kind, event.name, event.namespace, event.request)
         by = event.by or "admin"
@@ -292,6 +308,12 @@ class Deeds:
         """Patch the object as the reaction says."""
         by = reaction.by or SECRETARY
         body = cast(Json, self._filled(reaction.body))
+        spec = body.get("spec")
+        outcome = spec.get("outcome") if isinstance(spec, dict) else None
+        if isinstance(resource, WorkOrder) and isinstance(outcome, dict) and outcome.get("succeeded"):
+            # What the scenario says of the outcome stands; the facts that nothing follows without are added.
+            facts: Json = {"spec": {"outcome": reported(resource, self._today())}}
+            body = merged(facts, body)
         await self._write(resource, body, by, status=reaction.subresource == "status")
         return by
 
@@ -381,7 +403,13 @@ class Deeds:
         known = {"now": self._now(), "today": self._today(), "policy": self._ground.policy_name}
         for name, text in known.items():
             value = value.replace(f"${{{name}}}", text)
-        return value
+        return UID.sub(self._uid, value)
+
+    def _uid(self, found: re.Match[str]) -> str:
+        name = found.group(1)
+        if name not in self._uids:
+            raise NothingToDoError(f"${{uid:{name}}}: nothing of that name was made yet")
+        return self._uids[name]
 
 
 def told(event: plan.AnyEvent) -> BilingualText:

@@ -14,6 +14,7 @@ import yaml
 
 from govpool.api.base import WorkingDays
 from govpool.api.cloudpolicy import CloudPolicy
+from govpool.api.cloudpool import MANUAL_PROVIDER
 from govpool.effects.kube import Json
 from govpool.rules.calendar import WorkCalendar
 from govpool.simulation.door import merged
@@ -150,10 +151,12 @@ def _patched(document: Json, spec: Json, namespace: str | None = None) -> Json:
 
 
 def _fixture(document: Json) -> Json:
-    """The pool as one of the fixture provider: a scenario touches nothing real."""
+    """The pool as one of the fixture provider, unless only people reach it: nothing real is touched."""
     result = copy.deepcopy(document)
     spec = cast(Json, result["spec"])
     given = spec.get("connection")
+    if isinstance(given, dict) and given.get("provider") == MANUAL_PROVIDER:
+        return result
     settings = given.get("settings") if isinstance(given, dict) and given.get("provider") == "fixture" else {}
     spec["connection"] = {"provider": "fixture", "settings": settings or {}}
     return result

@@ -5,6 +5,7 @@ Times without an offset are local ones of the policy's time zone.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, model_validator
@@ -30,6 +31,8 @@ TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$
 """``10:00``, local."""
 Path = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 """Field names on the wire with dots between them, list positions as numbers: ``status.conditions.0.type``."""
+UID = re.compile(r"\$\{uid:([a-z0-9.-]+)\}")
+"""Stands for the uid of a request of the story, or of an object that an event created."""
 
 
 class Part(Model):
@@ -238,6 +241,9 @@ class Create(Event):
 
     do: Literal["create"]
     manifest: Json
+    """``${now}`` and ``${today}`` stand for the time, ``${uid:NAME}`` for the uid of a request of the story
+    or of what an event created before.
+    """
 
 
 class Patch(Event):
@@ -252,7 +258,7 @@ class Patch(Event):
     request: Name | None = None
     """Instead of a name: the newest object of the kind that was made for this request."""
     body: Json
-    """Merge patch over the whole object. ``${now}`` and ``${today}`` stand for the time."""
+    """Merge patch over the whole object; ``${now}``, ``${today}`` and ``${uid:NAME}`` as for ``create``."""
     subresource: Literal["status"] | None = None
 
     @property

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from govpool.api.kinds import by_kind
 from govpool.simulation import scenario as plan
+from govpool.simulation.scenario import UID
 from govpool_providers.errors import ErrorCode
 
 Place = tuple[str | int, ...]
@@ -18,8 +19,10 @@ def problems(scenario: plan.Scenario) -> Iterator[Problem]:
     if scenario.until[:10] < scenario.starts[:10]:
         yield ("until",), "ends before it starts"
     ids = [event.id for event in scenario.events if event.id is not None]
+    made = {*scenario.requests, *_created(scenario)}
     for number, event in enumerate(scenario.events):
         where: Place = ("events", number)
+        yield from _uids(where, event, made)
         if event.id is not None and ids.count(event.id) > 1:
             yield (*where, "id"), f"{event.id} is the id of more than one event"
         yield from _request(scenario, (*where, "request"), event.whose)
@@ -60,6 +63,19 @@ def _own(where: Place, event: plan.AnyEvent) -> Iterator[Problem]:
         yield (*where, "code"), f"{event.code} is no error code of a provider: use one of {known}"
     if isinstance(event, plan.Decide) and event.verdict != "Approve" and not event.opinion:
         yield (*where, "verdict"), "a refusal or return gives its reason in opinion"
+
+
+def _created(scenario: plan.Scenario) -> Iterator[str]:
+    for event in scenario.events:
+        meta = event.manifest.get("metadata") if isinstance(event, plan.Create) else None
+        if isinstance(meta, dict):
+            yield str(meta.get("name"))
+
+
+def _uids(where: Place, event: plan.AnyEvent, made: set[str]) -> Iterator[Problem]:
+    """Names in ``${uid:NAME}`` that nothing in the scenario has."""
+    for name in sorted(set(UID.findall(event.model_dump_json())) - made):
+        yield where, f"${{uid:{name}}}: no request and no created object is called {name}"
 
 
 def _request(scenario: plan.Scenario, where: Place, name: str | None) -> Iterator[Problem]:

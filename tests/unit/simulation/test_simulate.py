@@ -11,6 +11,7 @@ from govpool.api.cloudresourcerequest import RequestPhase
 from govpool.lifecycle import request as request_core
 from govpool.simulation.ground import Calendar
 from govpool.simulation.habits import HABITS
+from govpool.simulation.scenario_check import problems
 
 
 def test_the_same_story_is_the_same_to_the_byte() -> None:
@@ -102,3 +103,54 @@ def test_a_drift_is_seen() -> None:
 
 def test_each_stage_has_one_habit() -> None:
     assert len({habit.stage for habit in HABITS}) == len(HABITS)
+
+
+def notice(request: str) -> dict[str, object]:
+    spec = {
+        "request": {"name": "system", "uid": f"${{uid:{request}}}"},
+        "policy": "${policy}",
+        "finding": "OtherUse",
+        "detail": "videos",
+        "demand": "stop",
+        "issued": "${now}",
+        "issuedBy": "reviewer",
+    }
+    return {
+        "do": "create",
+        "at": "2026-03-02",
+        "manifest": {
+            "apiVersion": "govpool.dev/v1alpha1",
+            "kind": "RectificationNotice",
+            "metadata": {"name": "other-use", "namespace": "heshan-data-bureau"},
+            "spec": spec,
+        },
+    }
+
+
+def test_an_object_that_is_created_may_name_the_uid_of_a_request() -> None:
+    result = played(events=[{"do": "apply", "request": "system"}, notice("system")])
+    assert any(item.what == "RectificationNotice: OtherUse" for item in line(result).history)
+
+
+def test_the_uid_of_what_the_story_has_not_is_told() -> None:
+    story = scenario(events=[{"do": "apply", "request": "system"}, notice("sistem")])
+    assert [text for _, text in problems(story)] == [
+        "${uid:sistem}: no request and no created object is called sistem"
+    ]
+
+
+def test_in_a_pool_that_only_people_reach_each_step_is_dated_by_its_word() -> None:
+    leave = {"state": "Deregistered", "deregistration": {"reason": "NoLongerNeeded", "detail": "over"}}
+    result = played(
+        supply={"pool": {"connection": {"provider": "manual"}, "operatingMode": "PurchasedService"}},
+        until="2026-12-31",
+        events=[
+            {"do": "apply", "request": "system"},
+            {"do": "edit", "request": "system", "at": "2026-06-01", "patch": leave},
+        ],
+    )
+    assert line(result).phase is RequestPhase.DEREGISTERED
+    ends = {item.what: item.at for item in line(result).history}
+    dates = [ends[what] for what in ("Backup", "Wipe", "Reclaim", "Termination")]
+    assert dates == sorted(dates) and dates[2] > dates[1]
+    assert not any(done.refused for done in result.played)

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from govpool.api.cloudpolicy import Role, Stage
-from govpool.api.cloudserver import CloudServer, Declared, Desired
+from govpool.api.cloudresourcerequest import StageState
+from govpool.api.cloudserver import CloudServer, Declared, Desired, ServerPhase
 from govpool.api.workorder import WorkOrderKind, WorkOrderState
 from govpool.lifecycle.actions import Action, Create, WriteSpec
 from govpool.lifecycle.confirmed import standing
@@ -17,6 +18,7 @@ from govpool.lifecycle.decision import StageResult
 from govpool.lifecycle.stages import backup, baseline, reclaim
 from govpool.lifecycle.stages.asked import ask
 from govpool.lifecycle.stages.context import OPEN_PHASES, StageContext
+from govpool.lifecycle.wanted import server_phase
 from govpool.messages import message
 
 
@@ -71,7 +73,7 @@ def saved(context: StageContext) -> StageResult:
         return first
     leaving = context.plan.surplus
     if not leaving or not context.regulation.deregistration.backup_required:
-        return context.done(message("declared.none"), at=context.before)
+        return _done(context, _gone(context), WorkOrderKind.BACKUP)
     if any(_of(server, WorkOrderKind.BACKUP) is None for server in leaving):
         return ask(context, WorkOrderKind.BACKUP, leaving)
     order = next(
@@ -99,14 +101,16 @@ def wiped(context: StageContext) -> StageResult:
     leaving = context.plan.surplus
     if any(_of(server, WorkOrderKind.WIPE) is None for server in leaving):
         return ask(context, WorkOrderKind.WIPE, leaving)
-    return _done(context, leaving, WorkOrderKind.WIPE)
+    return _done(context, leaving or _gone(context), WorkOrderKind.WIPE)
 
 
 def reclaimed(context: StageContext) -> StageResult:
     """Done when every leaving server was declared to be gone, and what was reserved is given back."""
     leaving = context.plan.surplus
     if not leaving:
-        return reclaim.decide(context)
+        given_back = reclaim.decide(context)
+        declared = given_back.state is StageState.DONE and _gone(context)
+        return _done(context, _gone(context), WorkOrderKind.RECLAIM) if declared else given_back
     going = tuple(reclaim.go(server) for server in leaving if server.spec.desired is not Desired.GONE)
     return ask(context, WorkOrderKind.RECLAIM, leaving, first=going)
 
@@ -118,6 +122,12 @@ def uncertified(context: StageContext) -> StageResult:
 
 def _current(context: StageContext) -> tuple[CloudServer, ...]:
     return tuple(filter(None, (context.current(wanted) for wanted in context.plan.wanted)))
+
+
+def _gone(context: StageContext) -> tuple[CloudServer, ...]:
+    """Servers that left under this revision and were declared to be gone."""
+    left = (s for s in context.observation.servers if s.spec.revision == context.approved.revision)
+    return tuple(server for server in left if server_phase(server) is ServerPhase.GONE)
 
 
 def _of(server: CloudServer, *work: WorkOrderKind) -> Declared | None:

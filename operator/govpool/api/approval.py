@@ -27,6 +27,7 @@ from govpool.api.base import (
 )
 from govpool.api.cloudpolicy import ApplicationType, Role, Stage
 from govpool.api.cloudresourcerequest import Material, RequestContent
+from govpool.api.origin import Origin
 
 
 class Step(Model):
@@ -192,6 +193,8 @@ class ApprovalStatus(Model):
     """When it ends."""
     overdue: bool = False
     """Whether it has passed."""
+    origin: Origin | None = None
+    """What it was before it was restored from a backup."""
 
 
 class Approval(Resource):

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
 GROUP = "govpool.dev"
@@ -145,6 +145,13 @@ class ObjectMeta(Model):
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     owner_references: tuple[OwnerReference, ...] = ()
+    stored_uid: Annotated[str, Field(exclude=True)] = ""
+    """UID in this API server of an object that was restored; ``uid`` is then the one that it had before."""
+
+    @property
+    def object_uid(self) -> str:
+        """UID in this API server: for owner references, preconditions and events."""
+        return self.stored_uid or self.uid
 
 
 class Resource(Model):
@@ -155,6 +162,19 @@ class Resource(Model):
     api_version: str = API_VERSION
     kind: str = ""
     metadata: ObjectMeta
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_as_before(cls, document: object) -> object:
+        """A restored object keeps the UID and the date under which everything else knows it."""
+        if not isinstance(document, dict):
+            return document
+        status, metadata = document.get("status"), document.get("metadata")
+        if not isinstance(status, dict) or not isinstance(metadata, dict) or not status.get("origin"):
+            return document
+        origin = status["origin"]
+        known = {"uid": origin.get("uid"), "creationTimestamp": origin.get("created")}
+        return {**document, "metadata": {**metadata, **known, "storedUid": metadata.get("uid", "")}}
 
     @property
     def key(self) -> tuple[str, str, str]:

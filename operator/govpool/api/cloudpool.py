@@ -21,6 +21,7 @@ from govpool.api.base import (
     Title,
 )
 from govpool.api.cloudresourcerequest import Material
+from govpool.api.origin import Origin
 from govpool.api.policy_pool import FiledReport, PeriodicDue
 from govpool.api.pool_exit import Party, PoolExit, PoolExitStatus
 
@@ -210,6 +211,8 @@ class CloudPoolStatus(Model):
     """When it was seen to be empty and proven, and its closing was honoured."""
     reports_due: Annotated[list[PeriodicDue], Field(max_length=16)] = []
     """Periodic reports that are due next; they decide nothing."""
+    origin: Origin | None = None
+    """What it was before it was restored from a backup."""
 
 
 class CloudPool(Resource):

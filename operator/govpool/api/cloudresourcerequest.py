@@ -33,6 +33,7 @@ from govpool.api.cloudpolicy import (
     Stage,
 )
 from govpool.api.finding import RequestFinding
+from govpool.api.origin import RequestOrigin
 from govpool.api.request_purchases import SelfPurchase
 from govpool.api.request_terms import EmergencyUse
 
@@ -622,6 +623,8 @@ class CloudResourceRequestStatus(Model):
     """What stands against it: use, evidence, papers. None of it acts by itself."""
     reduced_at: Instant | None = None
     """When its last reduction was approved."""
+    origin: RequestOrigin | None = None
+    """What it was before it was restored from a backup."""
 
 
 class CloudResourceRequest(Resource):

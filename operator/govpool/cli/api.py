@@ -99,7 +99,7 @@ class Api(Kube):
         place = f"/namespaces/{meta.namespace}" if meta.namespace else ""
         plural = resource.DEFINITION.plural
         path = f"/apis/{GROUP}/{VERSION}{place}/{plural}/{meta.name}/status"
-        body: Json = {"metadata": {"uid": meta.uid}, "status": status}
+        body: Json = {"metadata": {"uid": meta.object_uid}, "status": status}
         answer = await self._request("PATCH", path, body=body, content_type=MERGE_PATCH)
         return type(resource).model_validate(answer)
 

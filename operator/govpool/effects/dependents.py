@@ -16,6 +16,7 @@ from govpool.api.tenantquota import Standing, TenantQuota
 from govpool.api.wipecertificate import WipeCertificate
 from govpool.api.workorder import WorkOrder
 from govpool.effects.store import Key, Store
+from govpool.lifecycle import restored
 
 SUPPLY = (CloudPolicy, ServiceCatalog, CloudPool)
 CHAIN: Key = ("CertificateChain", "", "")
@@ -54,9 +55,16 @@ def woken(store: Store, before: Resource | None, after: Resource | None) -> Iter
                 yield from (item.key for item in store.all(RectificationNotice))
             yield from _leaving(store, before, after)
         case CloudResourceRequest():
-            if before is not None and after is not None and before.paused and not after.paused:
+            if _let_loose(before, after):
                 for kind in (CloudServer, WorkOrder):
                     yield from (item.key for item in store.made_for(kind, resource.metadata.uid))
+
+
+def _let_loose(before: Resource | None, after: Resource | None) -> bool:
+    """Whether a request was paused, or restored and not adopted, and is so no more."""
+    if not isinstance(before, CloudResourceRequest) or not isinstance(after, CloudResourceRequest):
+        return False
+    return (before.paused and not after.paused) or (restored.awaits(before) and not restored.awaits(after))
 
 
 def _leaving(store: Store, before: Resource | None, after: Resource | None) -> Iterator[Key]:

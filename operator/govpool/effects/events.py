@@ -41,7 +41,7 @@ async def post(
                 "kind": resource.DEFINITION.kind,
                 "name": meta.name,
                 "namespace": meta.namespace,
-                "uid": meta.uid,
+                "uid": meta.object_uid,
             },
         },
     )

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from tenacity import RetryCallState, retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from govpool.api.base import FINALIZER, GROUP, REQUEST_LABEL, SETTLED_LABEL, VERSION, Model, Resource, Scope
+from govpool.effects.fence import Fence, fenced
 from govpool.effects.kube_errors import KubeError, gone_again, kube_error, may_repeat
 
 __all__ = ["Json", "Kube", "KubeError", "configuration", "session"]
@@ -79,9 +80,14 @@ class Kube:
         self._api = api
 
     @classmethod
-    async def connect(cls, kubeconfig: Path | None = None) -> Kube:
-        """Connect; see :func:`configuration` for where to."""
-        return cls(client.ApiClient(await configuration(kubeconfig)))
+    async def connect(cls, kubeconfig: Path | None = None, fence: Fence | None = None) -> Kube:
+        """Connect; see :func:`configuration` for where to. With a fence, nothing is written while another
+        may lead: it is :class:`govpool.effects.fence.NotLeaderError` then.
+        """
+        found = await configuration(kubeconfig)
+        if fence is not None:
+            found.trace_configs = [*(found.trace_configs or ()), fenced(fence)]
+        return cls(client.ApiClient(found))
 
     async def close(self) -> None:
         """Close every connection."""
@@ -124,13 +130,17 @@ class Kube:
             raise kube_error(response.status, payload.decode(errors="replace"), asked)
         return cast(Json, json.loads(payload)) if payload else {}
 
-    async def get_path(self, path: str) -> Json:
+    async def get_path(self, path: str, query: Mapping[str, str] | None = None) -> Json:
         """GET any path."""
-        return await self._request("GET", path)
+        return await self._request("GET", path, query)
 
     async def post_path(self, path: str, body: Json) -> Json:
         """POST to any path."""
         return await self._request("POST", path, body=body)
+
+    async def put_path(self, path: str, body: Json) -> Json:
+        """PUT to any path; ``metadata.resourceVersion`` in the body is the version it follows."""
+        return await self._request("PUT", path, body=body)
 
     async def stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[bytes]:
         """Lines of a streaming GET until the server ends it."""
@@ -275,7 +285,11 @@ class Kube:
     async def delete(self, resource: Resource) -> None:
         """Delete the object if it is still the same one; that it is gone is success."""
         path = _path(type(resource), resource.metadata.namespace, resource.metadata.name)
-        body = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": resource.metadata.uid}}
+        body = {
+            "kind": "DeleteOptions",
+            "apiVersion": "v1",
+            "preconditions": {"uid": resource.metadata.object_uid},
+        }
         try:
             await self._request("DELETE", path, body=body)
         except KubeError as error:
@@ -347,7 +361,7 @@ def _path(kind: type[Resource], namespace: str | None = None, name: str | None =
 
 def _identity(resource: Resource) -> Json:
     meta = resource.metadata
-    identity: Json = {"name": meta.name, "uid": meta.uid, "resourceVersion": meta.resource_version}
+    identity: Json = {"name": meta.name, "uid": meta.object_uid, "resourceVersion": meta.resource_version}
     return identity | ({"namespace": meta.namespace} if meta.namespace else {})
 
 

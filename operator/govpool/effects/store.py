@@ -33,7 +33,7 @@ class Store:
         key = resource.key
         known = self._objects.get(key)
         version = _version(resource)
-        if self._gone.get(resource.metadata.uid, -1) >= version:
+        if self._gone.get(resource.metadata.object_uid, -1) >= version:
             return False
         # Versions are ordered across the objects of a kind: an old namesake never overwrites a new one.
         if known is not None and _version(known) >= version:
@@ -51,24 +51,24 @@ class Store:
         if self._gone.get(uid, -1) >= version:
             return True
         known = self._objects.get(key)
-        return known is not None and known.metadata.uid == uid and _version(known) >= version
+        return known is not None and known.metadata.object_uid == uid and _version(known) >= version
 
     def drop(self, resource: Resource) -> None:
         """The object is gone, or settled, as of this version."""
         # An event or an answer of ours that was on its way must not bring it back.
-        uid = resource.metadata.uid
+        uid = resource.metadata.object_uid
         self._gone[uid] = max(_version(resource), self._gone.pop(uid, -1))
         if len(self._gone) > REMEMBERED:
             self._gone.pop(next(iter(self._gone)))
         known = self._objects.get(resource.key)
-        if known is not None and known.metadata.uid == uid:
+        if known is not None and known.metadata.object_uid == uid:
             self._unlink(known)
             del self._objects[resource.key], self._by_kind[resource.key[0]][resource.key]
 
     def unlisted(self, kind: type[R], uids: Collection[str], version: str) -> tuple[R, ...]:
         """Objects of the kind that a list of that resourceVersion does not hold: deleted unseen."""
         newest = int(version) if version.isdigit() else -1
-        return tuple(o for o in self.all(kind) if o.metadata.uid not in uids and _version(o) <= newest)
+        return tuple(o for o in self.all(kind) if o.metadata.object_uid not in uids and _version(o) <= newest)
 
     def get(self, kind: type[R], name: str, namespace: str = "") -> R | None:
         """The object, or None."""
@@ -89,6 +89,11 @@ class Store:
         """Every object of a kind."""
         found = self._by_kind.get(kind.DEFINITION.kind, {})
         return tuple(item for item in found.values() if isinstance(item, kind))
+
+    def snapshot(self, kind: type[R]) -> tuple[R, ...]:
+        """Every object of a kind, for another thread: taken in one step that no change can come between."""
+        found = tuple(self._by_kind.get(kind.DEFINITION.kind, {}).values())
+        return tuple(item for item in found if isinstance(item, kind))
 
     def __len__(self) -> int:
         return len(self._objects)

@@ -69,7 +69,7 @@ def made_for(request: CloudResourceRequest, name: str, *, owned: bool = True) ->
         api_version=request.api_version,
         kind=request.DEFINITION.kind,
         name=request.metadata.name,
-        uid=request.metadata.uid,
+        uid=request.metadata.object_uid,
         controller=True,
         block_owner_deletion=True,
     )

@@ -24,7 +24,16 @@ from govpool.api.cloudresourcerequest import (
 )
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.workorder import WorkOrderState
-from govpool.lifecycle import clocks, findings, provider_exit, request_conditions, services, story, terms
+from govpool.lifecycle import (
+    clocks,
+    findings,
+    provider_exit,
+    request_conditions,
+    restored,
+    services,
+    story,
+    terms,
+)
 from govpool.lifecycle.actions import Action, Announce, HoldFinalizer, LetGo, Record, Settle, WriteStatus
 from govpool.lifecycle.certificate_draft import termination_given
 from govpool.lifecycle.conditions import MAX_MESSAGE, merged
@@ -60,6 +69,7 @@ def decide(observation: RequestObservation) -> Decision:
     policy, catalog, pool = observation.policy, observation.catalog, observation.pool
     if policy is None or catalog is None or pool is None:
         return _missing_reference(observation, status)
+    status = restored.considered(observation, status)
     found = submission(observation, policy, catalog, pool)
     results: tuple[StageResult, ...] = ()
     if found.approved is not None:
@@ -76,6 +86,7 @@ def decide(observation: RequestObservation) -> Decision:
         gone = _let_go(observation, after, found)
         news += tuple(let_go(look, action) for action in gone)
         actions += gone
+    actions = restored.allowed(after, actions)
     written = _write(observation, after)
     recorded = _recorded(observation, policy, news)
     announced = _announced(observation, status, after)
@@ -177,9 +188,8 @@ def _status(
     tell = partial(_others_tell, observation, policy, found, after)
     news = story.untold(before, [*rulings(look), *lifted(look, tell)])
     after = after.model_copy(update={"history": story.retell(before, news, observation.language)})
-    conditions = merged(
-        before.conditions, request_conditions.conditions(observation, policy, found, results, after)
-    )
+    told_now = request_conditions.conditions(observation, policy, found, results, after)
+    conditions = merged(before.conditions, [*told_now, *restored.conditions(observation, after)])
     return after.model_copy(update={"conditions": conditions}), look, tuple(news)
 
 

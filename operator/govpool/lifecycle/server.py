@@ -17,7 +17,7 @@ from govpool.api.cloudserver import (
 )
 from govpool.api.rectification_words import Enforcement
 from govpool.api.workorder import WorkOrder, WorkOrderKind, WorkOrderState
-from govpool.lifecycle import declared
+from govpool.lifecycle import declared, restored
 from govpool.lifecycle.actions import (
     Action,
     AddDisks,
@@ -60,8 +60,9 @@ def decide(observation: ServerObservation) -> Decision:
         return declared.decide(observation, before)
     if isinstance(observation.seen, Unknown):
         return _unknown(observation, before, observation.seen)
-    if (cable := _cable(observation, before, observation.seen)) is not None:
-        return cable
+    seen = observation.seen
+    if (first := _look(observation, before, seen) or _cable(observation, before, seen)) is not None:
+        return first
     if _refused_just_now(observation, before):
         return Decision(look_again=before.retry_at)
     if server.spec.desired in (Desired.RELEASED, Desired.GONE):
@@ -76,6 +77,20 @@ def _refused_just_now(observation: ServerObservation, before: CloudServerStatus)
         and observation.now < before.retry_at
         and before.observed_generation == observation.server.metadata.generation
     )
+
+
+def _look(observation: ServerObservation, before: CloudServerStatus, seen: SeenInPool) -> Decision | None:
+    """Restored, and not adopted yet: say how the pool's server and the backup's differ, and do nothing.
+
+    None for what was never restored, or is adopted.
+    """
+    if not restored.awaits(observation.request):
+        return None
+    told = restored.server_condition(observation, seen)
+    others = [item for item in before.conditions if item.type != told.type]
+    after = before.model_copy(update={"conditions": merged(before.conditions, [*others, told])})
+    writes = () if after == observation.server.status else (WriteStatus(observation.server, after),)
+    return Decision(writes, observation.now + RESYNC)
 
 
 # -- what a notice enforces ----------------------------------------------------------------------

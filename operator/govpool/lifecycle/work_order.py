@@ -13,6 +13,7 @@ from govpool.api.workorder import (
     WorkOrderState,
     WorkOrderStatus,
 )
+from govpool.lifecycle import restored
 from govpool.lifecycle.actions import Action, StartRun, WriteStatus
 from govpool.lifecycle.decision import Decision
 from govpool.lifecycle.observation import OrderObservation
@@ -31,6 +32,9 @@ def decide(observation: OrderObservation) -> Decision:
         return Decision()
     if order.spec.executor is Executor.PERSON:
         return _person(observation, status)
+    if restored.awaits(observation.request):
+        # What it works on may be another's by now: the request wakes it once it is adopted.
+        return Decision()
     if order.spec.executor is Executor.API:
         # Its servers are its run; the request's stage tells how far they are.
         return Decision()

@@ -10,6 +10,7 @@ from typing import Any
 import cel as evaluator
 
 from .cel_expressions import CelError, Expression, Scope, compile_expression, escape
+from .cel_reach import reach
 from .errors import FieldError, forbidden_field, invalid_value
 from .objects import Obj
 from .schema import child
@@ -64,6 +65,11 @@ class Rule:
     field_path: str
     optional_old: bool
     transition: bool
+
+    @property
+    def expressions(self) -> list[Expression]:
+        """The rule itself, and what its message is made by."""
+        return [e for e in (self.expression, self.message_expression) if e is not None]
 
     @property
     def functions(self) -> Mapping[str, Callable[..., Any]]:
@@ -124,6 +130,8 @@ class RuleNode:
         for nested in node.get("allOf") or ():
             self.rules += [compile_rule(r) for r in nested.get("x-kubernetes-validations") or ()]
         self.functions = {name: call for rule in self.rules for name, call in rule.functions.items()}
+        expressions = [expression for rule in self.rules for expression in rule.expressions]
+        self.looked_at = {name: reach(expressions, name).named(node) for name in _SELVES}
         properties = {
             k: RuleNode(v) for k, v in (node.get("properties") or {}).items() if k != "metadata" or not root
         }
@@ -165,8 +173,8 @@ class RuleNode:
         if not rules:
             return
         node = None if self.plain else self.node
-        own = to_cel(value, node)
-        before = None if old is None else to_cel(old, node)
+        own = to_cel(self.looked_at["self"].of(value), node)
+        before = None if old is None else to_cel(self.looked_at["oldSelf"].of(old), node)
         scopes: dict[bool, Scope] = {}
         for rule in rules:
             scope = scopes.get(rule.optional_old)

@@ -124,6 +124,11 @@ def _tokens(source: str) -> list[_Token]:
     return [_Token(m.lastgroup or "other", m.group(0)) for m in _TOKEN.finditer(source)]
 
 
+def tokens_of(source: str) -> list[_Token]:
+    """The tokens that mean something, in order."""
+    return [token for token in _tokens(source) if token.kind not in ("space", "comment")]
+
+
 def _close(tokens: list[_Token], start: int) -> int:
     """Return the index of the bracket that closes the one at `start`."""
     depth = 0
@@ -250,7 +255,7 @@ _MACROS = frozenset({"all", "exists", "exists_one", "existsOne", "map", "filter"
 
 def _bound_names(source: str) -> frozenset[str]:
     """Return the names that macros bind, such as x in `self.all(x, x > 0)`."""
-    tokens = [t for t in _tokens(source) if t.kind not in ("space", "comment")]
+    tokens = tokens_of(source)
     return frozenset(
         tokens[i + 2].text
         for i in range(len(tokens) - 3)
@@ -260,7 +265,7 @@ def _bound_names(source: str) -> frozenset[str]:
 
 def undefined_field(source: str, node: Obj, names: frozenset[str]) -> str:
     """Return the first field that is selected from one of `names` though the schema has none such, or ""."""
-    tokens = [t for t in _tokens(source) if t.kind not in ("space", "comment")]
+    tokens = tokens_of(source)
     for i, token in enumerate(tokens):
         selected = i > 0 and tokens[i - 1].text in (".", ".?")
         if token.kind == "name" and token.text in names and not selected:

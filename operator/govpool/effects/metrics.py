@@ -1,6 +1,6 @@
 """What the operator counts while it works, for Prometheus. What it holds is read in :mod:`.state_metrics`.
 
-Names follow Prometheus' conventions: base units, ``_total`` on counters. Their table is docs/observability.md.
+Names follow Prometheus' conventions: base units, ``_total`` on counters. See docs/observability.md.
 """
 
 from __future__ import annotations
@@ -87,6 +87,13 @@ NOTIFICATIONS = Counter(
     ["channel", "result"],
     registry=REGISTRY,
 )
+
+def run_ended(work: str, result: str, seconds: float, wiped: int) -> None:
+    """A run of a work order ended; ``wiped`` are the bytes that were overwritten and read back in it."""
+    ORDER_RUNS.labels(work, result).inc()
+    ORDER_RUN_SECONDS.labels(work).observe(seconds)
+    WIPED_BYTES.inc(wiped)
+
 
 _PLURAL = re.compile(r"^/(?:api|apis/[^/]+)/v[^/]+/(?:namespaces/[^/]+/)?([a-z]+)")
 

@@ -189,12 +189,70 @@ class Capacity:
     storage_gib_used: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class UnitLimits:
+    """The hard limits of a using unit (云使用单位) in one pool."""
+
+    servers: int = 0
+    vcpu: int = 0
+    memory_gib: int = 0
+    storage_gib: int = 0
+    public_addresses: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UnitWant:
+    """A using unit as it shall be in the pool. ``name`` is its namespace."""
+
+    name: str
+    title: str
+    limits: UnitLimits
+
+
+@dataclass(frozen=True, slots=True)
+class UnitSeen:
+    """A using unit as found in the pool."""
+
+    project: str = ""
+    """The pool's id for what keeps the unit apart; empty where the pool keeps all units together."""
+    limits: UnitLimits | None = None
+    """The limits that the pool itself enforces, read back; None where it has none for a unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Something in the pool that bears no mark of govpool's: somebody made it by other ways."""
+
+    kind: str
+    """The pool's own word: server, volume, floating address ..."""
+    provider_id: str
+    name: str
+    unit: str = ""
+    """The unit in whose project it is; empty where units are not kept apart."""
+
+
 @runtime_checkable
 class Provider(Protocol):
     """One cloud resource pool. See the module's text for what every method promises."""
 
     def capacity(self) -> Capacity:
         """Ask the pool for its capacity; also the probe of whether it can be reached."""
+        ...
+
+    # -- units ------------------------------------------------------------------------------------
+    def ensure_unit(self, want: UnitWant) -> UnitSeen:
+        """Adopt or create what keeps the unit apart in the pool, set its limits, and read them back.
+
+        A pool that keeps all units together does nothing and says so.
+        """
+        ...
+
+    def for_unit(self, unit: str) -> Provider:
+        """The pool as one unit's calls see it, so that no other unit's part of it is searched. No I/O."""
+        ...
+
+    def list_strangers(self) -> tuple[Stranger, ...]:
+        """Everything in the pool (in every unit's part of it) that govpool did not make, whole or not at all."""
         ...
 
     # -- machines ---------------------------------------------------------------------------------
@@ -272,16 +330,48 @@ class Provider(Protocol):
         ...
 
 
+class Fence(Protocol):
+    """Says whether the caller may still act: of several operators only one may, and it can lose that right
+    while a call is under way.
+    """
+
+    @property
+    def term(self) -> tuple[str, int]:
+        """Who gave the right, and a number that is greater for everyone who was given it later."""
+        ...
+
+    def check(self) -> None:
+        """To be asked right before each step that changes the pool. Raises Conflict when the right is lost:
+        the call ends there, as if it had been killed, and whoever has the right now goes on.
+        """
+        ...
+
+
+@runtime_checkable
+class RemoteSanitiser(Protocol):
+    """What a provider has more whose sanitiser (净化机) is a machine that the operator logs in to."""
+
+    def ensure_sanitiser(self, access: Access) -> None:
+        """Adopt or make the sanitiser with these keys; nothing to do where ``host`` is "localhost".
+
+        Called before :meth:`Provider.attach_to_sanitiser`. One with other keys is made anew when no disk is
+        attached to it; Conflict while one is.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PoolConnection:
     """What a provider is opened with: the ``CloudPool``'s connection, resolved.
 
     ``settings`` come from the pool's spec and hold no secret; ``secret`` comes from the Secret it names.
+    ``fence`` is None where only one operator can be.
     """
 
     pool: str
     settings: Mapping[str, str]
     secret: Mapping[str, str] = field(default_factory=dict, repr=False)
+    fence: Fence | None = None
 
 
 class ProviderFactory(Protocol):

@@ -17,6 +17,7 @@ from tenacity import RetryCallState, retry, retry_if_exception, stop_after_attem
 from govpool.api.base import FINALIZER, GROUP, REQUEST_LABEL, SETTLED_LABEL, VERSION, Model, Resource, Scope
 from govpool.effects.fence import Fence, fenced
 from govpool.effects.kube_errors import KubeError, gone_again, kube_error, may_repeat
+from govpool.effects.metrics import counting
 
 __all__ = ["Json", "Kube", "KubeError", "configuration", "session"]
 
@@ -34,6 +35,7 @@ async def configuration(kubeconfig: Path | None) -> client.Configuration:
     found = client.Configuration()
     found.connection_pool_maxsize = CONNECTIONS
     found.retries = None
+    found.trace_configs = [counting()]
     # aiohttp reads ~/.netrc for every request, in a thread of its own, when it trusts the environment.
     found.client_session_kwargs = {"trust_env": bool(getproxies_environment())}
     if kubeconfig is not None:
@@ -46,7 +48,9 @@ async def configuration(kubeconfig: Path | None) -> client.Configuration:
     return found
 
 
-async def session(kubeconfig: Path | None) -> tuple[str, aiohttp.ClientSession]:
+async def session(
+    kubeconfig: Path | None, trace: aiohttp.TraceConfig | None = None
+) -> tuple[str, aiohttp.ClientSession]:
     """The server's URL and a session that is logged in there, with a bounded number of connections."""
     found = await configuration(kubeconfig)
     context = ssl.create_default_context(cafile=found.ssl_ca_cert, cadata=found.ca_cert_data)
@@ -60,7 +64,8 @@ async def session(kubeconfig: Path | None) -> tuple[str, aiohttp.ClientSession]:
     if token is not None and token["key"] and token["value"]:
         headers[token["key"]] = token["value"]
     connector = aiohttp.TCPConnector(limit=CONNECTIONS, ssl=context)
-    return found.host, aiohttp.ClientSession(connector=connector, headers=headers)
+    traces = [trace] if trace is not None else []
+    return found.host, aiohttp.ClientSession(connector=connector, headers=headers, trace_configs=traces)
 
 
 _BACKOFF = wait_random_exponential(multiplier=0.2, max=5)

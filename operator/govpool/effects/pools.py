@@ -15,6 +15,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 
 from govpool.api.cloudpool import CloudPool, SecretReference
 from govpool.effects.counted import counted
+from govpool.effects.fence import Fence, PoolFence
 from govpool.effects.kube import Kube, KubeError
 from govpool.effects.kube_errors import advice
 from govpool_providers.base import PoolConnection, Provider, ProviderFactory
@@ -40,9 +41,10 @@ def may_pass(error: BaseException) -> bool:
 class Pool:
     """One pool's provider, called without blocking the event loop."""
 
-    def __init__(self, name: str, provider: Provider) -> None:
+    def __init__(self, name: str, provider: Provider, fence: Fence | None = None) -> None:
         self.name = name
         self.provider = provider
+        self._fence = fence
         # Threads of its own: a pool that does not answer must not take those of the others.
         self._threads = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix=f"pool-{name}")
 
@@ -52,9 +54,17 @@ class Pool:
 
         Raises:
             ProviderError: whatever goes wrong; what no provider should raise counts as Retryable.
+            NotLeaderError: this operator does not lead any more, and nothing was begun.
         """
+
+        def guarded() -> T:
+            # Here, not before: the call may have waited for a thread, or the process have been frozen.
+            if self._fence is not None:
+                self._fence.check()
+            return function()
+
         # The log lines of the call tell what it is for, too.
-        work = self._threads.submit(contextvars.copy_context().run, function)
+        work = self._threads.submit(contextvars.copy_context().run, guarded)
         call = asyncio.wrap_future(work)
         try:
             return await asyncio.shield(call)
@@ -87,8 +97,9 @@ class Pool:
 class Pools:
     """Providers by pool; opened anew when the pool's connection changes."""
 
-    def __init__(self, kube: Kube) -> None:
+    def __init__(self, kube: Kube, fence: Fence | None = None) -> None:
         self._kube = kube
+        self._fence = fence
         self._open: dict[str, tuple[str, Pool]] = {}
         self._opening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -108,8 +119,10 @@ class Pools:
             if known is not None and known[0] == mark:
                 return known[1]
             settings = {**connection.settings, **({"cloud": connection.cloud} if connection.cloud else {})}
-            opened = factory(connection.provider)(PoolConnection(pool.metadata.name, settings, secret))
-            result = Pool(pool.metadata.name, counted(pool.metadata.name, opened))
+            fence = PoolFence(self._fence) if self._fence is not None else None
+            given = PoolConnection(pool.metadata.name, settings, secret, fence)
+            opened = factory(connection.provider)(given)
+            result = Pool(pool.metadata.name, counted(pool.metadata.name, opened), self._fence)
             self._open[pool.metadata.name] = (mark, result)
             return result
 

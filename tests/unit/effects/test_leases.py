@@ -19,7 +19,7 @@ from govpool.api.workorder import (
 )
 from govpool.effects import runs as runs_module
 from govpool.effects.executors.base import OrderContext, OrderResult
-from govpool.effects.runs import holder_gone, identity
+from govpool.effects.identity import holder_gone, identity
 
 
 @pytest.fixture(autouse=True)

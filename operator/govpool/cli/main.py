@@ -6,6 +6,7 @@ import typer
 
 from govpool.cli import audit, certificate, clock, confirm, crds, order, policy, usage
 from govpool.cli.approve import approve
+from govpool.cli.backup import backup, restore
 from govpool.cli.demo import demo
 from govpool.cli.doctor import doctor
 from govpool.cli.explain import explain
@@ -34,6 +35,8 @@ RUNNING, DECIDING, LOOKING = "Running", "Acting", "Looking"
 app.command(rich_help_panel=RUNNING)(demo)
 app.command(rich_help_panel=RUNNING)(up)
 app.command(rich_help_panel=RUNNING)(operator)
+app.command(rich_help_panel=RUNNING)(backup)
+app.command(rich_help_panel=RUNNING)(restore)
 app.add_typer(crds.app, name="crds", no_args_is_help=True, rich_help_panel=RUNNING)
 app.command(rich_help_panel=DECIDING)(approve)
 app.add_typer(confirm.app, name="confirm", no_args_is_help=True, rich_help_panel=DECIDING)

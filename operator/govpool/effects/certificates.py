@@ -82,6 +82,27 @@ async def finish(kube: Kube) -> None:
         await _finish(kube, chain)
 
 
+async def catch_up(kube: Kube) -> None:
+    """Make the last certificate there is the chain's head, where the head tells of an earlier one: numbers of
+    certificates that were put back (a restore, an import) must not be given again.
+
+    Raises:
+        KubeError: the API server; a conflict means that somebody wrote the chain meanwhile: repeat.
+    """
+    chain = await kube.core_get("configmaps", secrets.NAMESPACE, CHAIN)
+    if chain is None:
+        return
+    data, heads = cast("dict[str, str]", chain.get("data") or {}), await _heads(kube)
+    later = {
+        name.removesuffix(".sequence")
+        for name, value in heads.items()
+        if name.endswith(".sequence") and int(value) > int(data.get(name, "0"))
+    }
+    if later:
+        change = {n: v for n, v in heads.items() if n.rpartition(".")[0] in later}
+        await _write(kube, chain, cast("dict[str, str | None]", change))
+
+
 async def _finish(kube: Kube, chain: Json) -> Json:
     """Create the certificate that is pending, if any, and make it the head."""
     data = cast(dict[str, str], chain.get("data") or {})

@@ -143,6 +143,14 @@ class Kube:
         """POST to any path."""
         return await self._request("POST", path, body=body)
 
+    async def merge_path(self, path: str, body: Json) -> Json:
+        """A JSON merge patch of any path."""
+        return await self._request("PATCH", path, body=body, content_type=MERGE_PATCH)
+
+    async def delete_path(self, path: str) -> Json:
+        """DELETE any path."""
+        return await self._request("DELETE", path)
+
     async def put_path(self, path: str, body: Json) -> Json:
         """PUT to any path; ``metadata.resourceVersion`` in the body is the version it follows."""
         return await self._request("PUT", path, body=body)

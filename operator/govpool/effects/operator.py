@@ -22,19 +22,26 @@ from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.tenantquota import TenantQuota
 from govpool.api.wipecertificate import WipeCertificate
 from govpool.api.workorder import WorkOrder
-from govpool.effects import secrets
+from govpool.effects import metrics, secrets
 from govpool.effects.apply import Feedback
 from govpool.effects.clock import Clock, clock_of
 from govpool.effects.dependents import AUDIT, CHAIN, woken
+from govpool.effects.endpoint import Address
+from govpool.effects.fence import Fence
 from govpool.effects.kube import Json, Kube, KubeError
 from govpool.effects.kube_errors import advice
+from govpool.effects.observed import reconciling
 from govpool.effects.playbooks import sweep_stale
 from govpool.effects.pools import Pools
 from govpool.effects.queue import WorkQueue
 from govpool.effects.reconcile import Reconciler
+from govpool.effects.restoring import refuse_while_restoring
 from govpool.effects.signing import CertificateRefusedError, KeyUnusableError
 from govpool.effects.store import Key, Store
+from govpool.effects.streams import Streams
 from govpool.lifecycle.decision import Decision
+from govpool.lifecycle.leadership import Timing
+from govpool.lifecycle.sharding import WHOLE, Shard
 from govpool.messages import Language
 from govpool_providers.errors import ProviderError
 
@@ -74,6 +81,12 @@ class Options:
     state_dir: Path
     language: Language = "en"
     workers: int = WORKERS
+    election: Timing | None = None
+    """Timing of the Lease around the operator; None: nothing elects a leader, as where it is alone."""
+    shard: Shard = WHOLE
+    """Which namespaces it keeps."""
+    address: Address | None = None
+    """Where health and metrics are served; None: nowhere."""
 
 
 class Operator:
@@ -83,10 +96,19 @@ class Operator:
     process should end then: half an operator that looks alive is worse than one that is restarted.
     """
 
-    def __init__(self, options: Options, on_broken: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        options: Options,
+        on_broken: Callable[[], None] = lambda: None,
+        fence: Fence | None = None,
+    ) -> None:
         self._options = options
+        self._fence = fence
         self._on_broken = on_broken
         self.store = Store()
+        self.streams = Streams(WATCHED)
+        self.started = False
+        """Whether everything was listed and is worked on."""
         self.fault: BaseException | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._unsure = asyncio.Event()
@@ -107,11 +129,11 @@ class Operator:
         """
         self._options.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         sweep_stale(self._options.state_dir / "runs")
-        self.kube = await Kube.connect(self._options.kubeconfig)
+        self.kube = await Kube.connect(self._options.kubeconfig, self._fence)
         self.clock, following = await _until_done(self._reach)
         if following is not None:
             self._keep(following)
-        self.equip(self.kube, self.clock, Pools(self.kube), WorkQueue(self.clock))
+        self.equip(self.kube, self.clock, Pools(self.kube, self._fence), WorkQueue(self.clock))
         await _until_done(self._learn)
         for kind in WATCHED:
             for resource in self.store.all(kind):
@@ -122,22 +144,26 @@ class Operator:
         self._spawn(self._sweep_for_ever(), "sweep")
         for number in range(self._options.workers):
             self._spawn(self._work(), f"worker {number}")
+        self.streams.begin()
+        self.started = True
 
     def equip(self, kube: Kube, clock: Clock, pools: Pools, queue: WorkQueue) -> None:
         """What it works with: a simulation brings its own."""
         self.kube, self.clock, self.queue = kube, clock, queue
+        queue.waited = metrics.QUEUE_WAIT.observe
         self.reconciler = Reconciler(
             kube,
             self.store,
             clock,
             pools,
             self._options.state_dir,
-            Feedback(queue.add, self.saw, self.lost),
+            Feedback(queue.add, self._wrote, self.lost),
             self._options.language,
         )
 
     async def stop(self) -> None:
         """End every worker and every run, and give the runs up to whoever comes next. May be repeated."""
+        self.started = False
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
@@ -148,6 +174,7 @@ class Operator:
 
     async def _reach(self) -> tuple[Clock, asyncio.Task[None] | None]:
         await self.kube.ensure_namespace(secrets.NAMESPACE)
+        await refuse_while_restoring(self.kube)
         return await clock_of(self.kube)
 
     async def _learn(self) -> None:
@@ -182,7 +209,19 @@ class Operator:
         log.critical("%s ended by a bug: the operator ends too", task.get_name(), exc_info=self.fault)
         self._on_broken()
 
+    @property
+    def whole(self) -> bool:
+        """Whether it keeps every namespace."""
+        return self._options.shard.whole
+
     # -- events -----------------------------------------------------------------------------------
+    def _wrote(self, resource: Resource) -> None:
+        """The API server took a write of ours; its stream will tell of it as well."""
+        settled = resource.metadata.labels.get(SETTLED_LABEL) == "true" and type(resource) in SETTLING
+        if not settled:
+            self.streams.wrote(resource)
+        self.saw(resource)
+
     def saw(self, resource: Resource) -> None:
         """A version of an object came along; who depends on it is looked at."""
         if resource.metadata.labels.get(SETTLED_LABEL) == "true" and type(resource) in SETTLING:
@@ -258,16 +297,22 @@ class Operator:
         Raises:
             Exception: a bug.
         """
+        with reconciling(key, self.store.find(key)) as outcome:
+            outcome.result = await self._attempt(key)
+
+    async def _attempt(self, key: Key) -> str:
         try:
             decision = await self.reconciler.reconcile(key)
         except KubeError as error:
             level = logging.DEBUG if error.conflict else logging.WARNING
             log.log(level, "%s: %s; again in %.1f s", key, _told(error), self.queue.retry(key))
+            return "conflict" if error.conflict else "api"
         except (ProviderError, CertificateRefusedError, KeyUnusableError) as error:
             log.warning("%s: %s; again in %.1f s", key, error, self.queue.retry(key))
-        else:
-            self.queue.succeeded(key)
-            self.look_again(key, decision)
+            return "provider" if isinstance(error, ProviderError) else "refused"
+        self.queue.succeeded(key)
+        self.look_again(key, decision)
+        return "ok"
 
     def look_again(self, key: Key, decision: Decision) -> None:
         """Reconcile the key again when the decision says so."""

@@ -106,6 +106,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "Another restore was begun here, of backup {archive}: finish that one first.",
         "此处已开始恢复另一份备份（{archive}），请先完成。",
     ),
+    "cli.restore.other-version": (
+        "The backup holds objects of {found}, and this govpool knows {known}: docs/upgrades.md.",
+        "备份中的对象版本为 {found}，而此 govpool 的版本为 {known}：参见 docs/upgrades.md。",
+    ),
     "cli.restore.operator-runs": (
         "An operator runs ({holder}): stop it first, and start it when the restore is done.",
         "仍有运维进程在运行（{holder}）：请先停止，恢复完成后再启动。",
@@ -115,8 +119,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "控制面尚无 {kind}：请先执行 govpool crds apply。",
     ),
     "cli.restore.passphrase-needed": (
-        "The backup holds Secrets: give --passphrase-file, or --without-secrets to leave them out.",
-        "备份中含有 Secret：请提供 --passphrase-file，或用 --without-secrets 略过。",
+        "The backup holds Secrets: give --passphrase-file (/dev/null leaves them out).",
+        "备份中含有 Secret：请提供 --passphrase-file（/dev/null 表示略过）。",
     ),
     "cli.restore.done": (
         "Restored: {made} objects made, {there} were there already.",

@@ -168,8 +168,8 @@ class Api:
             assert response.status == 200, await response.text()
             yield Watch(response)
 
-    async def gone(self, path: str, seconds: float = 15.0) -> None:
-        """Wait until an object no longer exists."""
+    async def gone(self, path: str, seconds: float = 60.0) -> None:
+        """Wait until an object no longer exists; a cluster's collector looks for new kinds every 30 s."""
         async with asyncio.timeout(seconds):
             while (await self.get(path)).code != 404:  # noqa: ASYNC110 - the server has no event for it
                 await asyncio.sleep(0.02)
@@ -454,9 +454,14 @@ def widgets(group: str, ns: str) -> Kind:
 # --- kubectl ---------------------------------------------------------------------------------------
 
 
+def environment(kubeconfig: Path) -> dict[str, str]:
+    """Of a kubectl: a home of its own, else it goes by what it remembers of another server's kinds."""
+    home = str(kubeconfig.parent) if os.access(kubeconfig.parent, os.W_OK) else tempfile.gettempdir()
+    return os.environ | {"KUBECONFIG": str(kubeconfig), "HOME": home}
+
+
 def kubectl(kubeconfig: Path, *args: str, stdin: str | None = None, check: bool = True, **env: str) -> str:
     """Run kubectl and return what it printed; both streams when it may fail."""
-    home = str(kubeconfig.parent) if os.access(kubeconfig.parent, os.W_OK) else tempfile.gettempdir()
     done = subprocess.run(
         [KUBECTL, *args],
         input=stdin,
@@ -464,7 +469,7 @@ def kubectl(kubeconfig: Path, *args: str, stdin: str | None = None, check: bool 
         text=True,
         timeout=60,
         check=False,
-        env=os.environ | {"KUBECONFIG": str(kubeconfig), "HOME": home} | env,
+        env=environment(kubeconfig) | env,
     )
     if check:
         assert done.returncode == 0, f"kubectl {' '.join(args)}: {done.stderr}{done.stdout}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import KUBECTL, Obj, Target, kubectl
+from .conftest import KUBECTL, Obj, Target, environment, kubectl
 
 
 @pytest.fixture
@@ -38,8 +38,8 @@ class Run:
 
     def start(self, *args: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [KUBECTL, "--kubeconfig", str(self.kubeconfig), "-n", self.space, *args],
-            stdout=subprocess.PIPE, text=True,
+            [KUBECTL, "-n", self.space, *args],
+            stdout=subprocess.PIPE, text=True, env=environment(self.kubeconfig),
         )  # fmt: skip
 
 

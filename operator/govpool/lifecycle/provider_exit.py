@@ -56,7 +56,7 @@ def _of_request(
     entry = _entry(exit_.plan if exit_ else (), request)
     servers = tuple(s for s in observation.servers if s.spec.request.uid == request.metadata.uid)
     tasks = [
-        _migrate(observation, request, entry),
+        _migrate(observation, request, entry, servers),
         _back_up(observation, servers),
         _hand_over(observation, request, servers),
         _take_down(observation, request, servers),
@@ -84,10 +84,15 @@ def _task(
 
 
 def _migrate(
-    observation: PoolObservation, request: CloudResourceRequest, entry: ExitPlanEntry | None
+    observation: PoolObservation,
+    request: CloudResourceRequest,
+    entry: ExitPlanEntry | None,
+    servers: tuple[CloudServer, ...],
 ) -> ExitTaskState:
     """Migrated is what runs elsewhere, as seen; or what the plan says is not migrated, with its reason."""
     task, who = ExitTask.MIGRATE, Role.UNIT
+    if entry is None and not servers and not _held(request):
+        return _task(observation, task, who, message("exit.nothing-held"), done=True)
     if entry is None:
         return _task(observation, task, Role.OPERATOR, message("exit.no-plan"), done=False)
     if entry.successor is None:
@@ -138,11 +143,14 @@ def _take_down(
 ) -> ExitTaskState:
     phase = request.status.phase if request.status else RequestPhase.PENDING
     here = sum(1 for server in servers if server_phase(server) is not ServerPhase.GONE)
-    # What was never approved holds nothing and has nothing to take down.
-    held = request.status is not None and request.status.approved is not None
-    done = here == 0 and (phase is RequestPhase.DEREGISTERED or not held)
+    done = here == 0 and (phase is RequestPhase.DEREGISTERED or not _held(request))
     text = message("exit.taken-down", phase=phase.value, servers=here)
     return _task(observation, ExitTask.TAKE_DOWN, Role.UNIT, text, done=done)
+
+
+def _held(request: CloudResourceRequest) -> bool:
+    """What was never approved holds nothing, and has nothing to migrate or to take down."""
+    return request.status is not None and request.status.approved is not None
 
 
 def lacks(observation: PoolObservation) -> tuple[Message, ...]:

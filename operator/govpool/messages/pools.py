@@ -36,6 +36,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "The exit plan has no entry for it (spec.exit.plan).",
         "退出方案中没有该申请的安排（spec.exit.plan）。",
     ),
+    "exit.nothing-held": ("It never held anything here.", "从未在此占用资源。"),
     "exit.not-migrated": ("Not migrated: {why}", "不迁移：{why}"),
     "exit.successor": ("Migrates to {request}: {phase}.", "迁移至 {request}：{phase}。"),
     "exit.backed-up": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -90,7 +91,8 @@ class Ground:
         yield _patched(_patched(self.catalog, validity), supply.catalog)
         here: Json = {"policy": self.policy_name, "capacity": CAPACITY}
         yield _fixture(_patched(_patched(self.pool, here), supply.pool))
-        for document in supply.more:
+        for further in supply.more:
+            document = cast(Json, json.loads(json.dumps(further).replace("${policy}", self.policy_name)))
             yield _fixture(document) if document.get("kind") == "CloudPool" else document
 
     def request(self, scenario: Scenario, name: str) -> Json:

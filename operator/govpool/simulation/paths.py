@@ -10,7 +10,7 @@ from pydantic import BaseModel, JsonValue
 
 
 def value_at(thing: object, path: str) -> JsonValue:
-    """What JSON has at the path; None where there is nothing."""
+    """What JSON has at the path; None where there is nothing. ``type=Closed``: the element of that type."""
     for step in path.split("."):
         if isinstance(thing, BaseModel):
             name = _fields(type(thing)).get(step)
@@ -18,6 +18,10 @@ def value_at(thing: object, path: str) -> JsonValue:
         elif isinstance(thing, dict):
             thing = thing.get(step)
         elif isinstance(thing, list | tuple):
+            field, equals, wanted = step.partition("=")
+            if equals:
+                thing = next((one for one in thing if value_at(one, field) == wanted), None)
+                continue
             place = int(step) if step.lstrip("-").isdigit() else None
             thing = thing[place] if place is not None and -len(thing) <= place < len(thing) else None
         else:

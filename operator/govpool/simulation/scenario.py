@@ -30,7 +30,10 @@ LocalTime = Annotated[
 TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", max_length=5)]
 """``10:00``, local."""
 Path = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-"""Field names on the wire with dots between them, list positions as numbers: ``status.conditions.0.type``."""
+"""Field names on the wire with dots between them, list positions as numbers: ``status.conditions.0.type``.
+
+``status.conditions.type=Ready.reason``: of the element that has this value.
+"""
 UID = re.compile(r"\$\{uid:([a-z0-9.-]+)\}")
 """Stands for the uid of a request of the story, or of an object that an event created."""
 
@@ -495,7 +498,7 @@ class Supply(Part):
     pool: Json = {}
     """Merge patch over the pool's spec."""
     more: Annotated[list[Json], Field(max_length=32)] = []
-    """Further objects, whole: a second pool, a second policy."""
+    """Further objects, whole: a second pool, a second policy. ``${policy}`` stands for the one in force."""
 
 
 class Scenario(Part):

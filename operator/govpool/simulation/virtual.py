@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from govpool.api.base import Resource
-from govpool.api.cloudpool import CloudPool
+from govpool.api.cloudpool import CloudPool, PoolState
+from govpool.api.cloudresourcerequest import CloudResourceRequest
 from govpool.api.cloudserver import CloudServer
 from govpool.api.kinds import by_kind
 from govpool.effects import secrets
@@ -79,8 +80,13 @@ class SimulatedOperator(Operator):
             self.lost(before)
         if isinstance(resource, CloudServer):
             pool: Key = (CloudPool.DEFINITION.kind, "", resource.spec.pool)
-            servers = len(self.store.all(CloudServer))
+            servers = self.store.count(CloudServer)
             self.queue.add_at(pool, self.clock.now() + min(RESYNC * servers**2, RARELY))
+        elif isinstance(resource, CloudResourceRequest):
+            # How far a provider's exit is depends on the requests, on those elsewhere too.
+            for leaving in self.store.all(CloudPool):
+                if leaving.spec.state is not PoolState.OPEN:
+                    self.queue.add(leaving.key)
 
     async def step(self) -> bool:
         """Reconcile the next key; False when none waits. A bug is not tried again here: it ends the story."""

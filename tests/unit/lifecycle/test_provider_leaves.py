@@ -88,6 +88,14 @@ def test_wh_18_migrated_is_what_is_seen_to_run_elsewhere() -> None:
     assert tasks(look(leaving_pool(), requests=(in_service(),), elsewhere=(starting,)))["Migrate"] is False
 
 
+def test_wh_18_what_was_never_approved_has_nothing_to_migrate() -> None:
+    refused = request().model_copy(update={"status": CloudResourceRequestStatus(phase=RequestPhase.REFUSED)})
+    status = look(leaving_pool(exit=EXIT | {"plan": []}), requests=(refused,))
+    assert status.exit is not None and status.exit.open_requests == 0
+    held = look(leaving_pool(exit=EXIT | {"plan": []}), requests=(in_service(),))
+    assert held.exit is not None and held.exit.open_requests == 1
+
+
 def test_wh_18_backed_up_is_what_is_saved_after_nothing_writes_any_more() -> None:
     saved = tuple(backed_up(opened(server)) for server in servers())
     assert tasks(look(leaving_pool(), servers=saved, requests=(in_service(),)))["BackUp"] is False

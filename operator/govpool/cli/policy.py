@@ -22,7 +22,7 @@ def check(
     """Say what a policy lacks, where it contradicts itself, and what the engine can't do; needs no cluster.
 
     Each finding stands with file, line and column. Exit code 0 when nothing needs mending, 1 when
-    something does. A note says what is kept as a record only.
+    something does.
     """
     from govpool.cli.policy_file import NotYamlError, check_text
 

@@ -60,7 +60,7 @@ class CheckedPolicy:
     @property
     def mistakes(self) -> int:
         """How many findings need mending."""
-        return sum(located.finding.sort is not Sort.NOTE for located in self.findings)
+        return len(self.findings)
 
 
 def check_text(text: str) -> tuple[CheckedPolicy, ...]:

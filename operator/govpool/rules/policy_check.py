@@ -30,7 +30,7 @@ HIGHEST_LEVEL = 3
 
 
 def check(policy: CloudPolicySpec) -> tuple[Finding, ...]:
-    """Every finding, in the order of the policy's parts; those of sort NOTE need no mending."""
+    """Every finding, in the order of the policy's parts; each needs mending."""
     parts = (
         _calendar,
         _admission,

@@ -22,8 +22,6 @@ class Sort(StrEnum):
     """Two values can't both hold, or one makes the other idle."""
     BEYOND = "beyond the engine"
     """It says what can't be done."""
-    NOTE = "note"
-    """It is kept as a record and not carried out; nothing needs mending."""
 
 
 @dataclass(frozen=True, slots=True)

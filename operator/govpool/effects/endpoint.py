@@ -44,7 +44,6 @@ class Endpoint:
 
         class Handler(BaseHTTPRequestHandler):
             timeout = IDLE
-            server_version, sys_version = "govpool", ""
 
             def do_GET(self) -> None:
                 path = self.path.partition("?")[0]
@@ -64,6 +63,9 @@ class Endpoint:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def version_string(self) -> str:
+                return "govpool"
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 log.debug(format, *args)

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from enum import StrEnum
 
 from govpool.api.approval import Approval
 from govpool.api.base import Resource
@@ -24,15 +22,6 @@ from govpool.api.workorder import WorkOrder
 
 TEXT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 _about: ContextVar[Resource | None] = ContextVar("about", default=None)
-
-
-class LogFormat(StrEnum):
-    """How log lines look."""
-
-    AUTO = "auto"
-    """Text on a terminal, JSON elsewhere."""
-    TEXT = "text"
-    JSON = "json"
 
 
 @contextmanager
@@ -95,9 +84,8 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def configure(form: LogFormat, level: int) -> None:
+def configure(level: int, *, as_json: bool) -> None:
     """Log to standard error, in the place of whatever was configured before."""
-    as_json = form is LogFormat.JSON or (form is LogFormat.AUTO and not sys.stderr.isatty())
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if as_json else logging.Formatter(TEXT))
     logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -12,12 +12,21 @@ from types import SimpleNamespace
 from typing import TypeVar
 
 import aiohttp
-from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    GCCollector,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.platform_collector import PlatformCollector
 
 from govpool_providers.errors import ProviderError
 
 T = TypeVar("T")
+# When a series began is told by its first sample; a gauge beside each would double them all.
+disable_created_metrics()
 REGISTRY = CollectorRegistry(auto_describe=True)
 ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
@@ -88,6 +97,7 @@ NOTIFICATIONS = Counter(
     registry=REGISTRY,
 )
 
+
 def run_ended(work: str, result: str, seconds: float, wiped: int) -> None:
     """A run of a work order ended; ``wiped`` are the bytes that were overwritten and read back in it."""
     ORDER_RUNS.labels(work, result).inc()
@@ -106,7 +116,12 @@ def resource_of(path: str) -> str:
 
 def counting() -> aiohttp.TraceConfig:
     """Counts the requests of an HTTP client to the API server."""
-    trace = aiohttp.TraceConfig(lambda trace_request_ctx: SimpleNamespace(began=perf_counter()))
+    trace = aiohttp.TraceConfig()
+
+    async def begins(
+        _: aiohttp.ClientSession, call: SimpleNamespace, __: aiohttp.TraceRequestStartParams
+    ) -> None:
+        call.began = perf_counter()
 
     async def ended(
         _: aiohttp.ClientSession, call: SimpleNamespace, end: aiohttp.TraceRequestEndParams
@@ -118,6 +133,7 @@ def counting() -> aiohttp.TraceConfig:
     ) -> None:
         _count(end.method, end.url.path, 0, perf_counter() - call.began)
 
+    trace.on_request_start.append(begins)
     trace.on_request_end.append(ended)
     trace.on_request_exception.append(broke)
     return trace

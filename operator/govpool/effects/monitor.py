@@ -89,8 +89,8 @@ def _of_queue(queue: WorkQueue) -> Iterator[Metric]:
 def _of_streams(streams: Streams) -> Iterator[Metric]:
     silence = {(kind,): seconds for kind, seconds in streams.silence().items()}
     owed = {(kind,): seconds for kind, seconds in streams.owed().items()}
-    yield gauge("stream_silence_seconds", "Since the event stream was heard of.", ("kind",), dict(silence))
-    yield gauge("stream_owed_seconds", "Since a write has not come back.", ("kind",), dict(owed))
+    yield gauge("stream_silence_seconds", "Since the event stream was heard of.", ("kind",), silence)
+    yield gauge("stream_owed_seconds", "Since a write has not come back.", ("kind",), owed)
 
 
 @asynccontextmanager

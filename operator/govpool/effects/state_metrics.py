@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import TypeVar
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -23,13 +24,12 @@ from govpool.effects.store import Store
 from govpool.lifecycle.duties import UNFINISHED, Duty, Urgency, duties
 from govpool.rules.certificate import certificate_hash
 
+L = TypeVar("L", bound=tuple[str, ...])
 GIB = 1024**3
 CLOSED = (NoticeState.RECTIFIED, NoticeState.WITHDRAWN)
 
 
-def gauge(
-    name: str, text: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], float]
-) -> GaugeMetricFamily:
+def gauge(name: str, text: str, labels: tuple[str, ...], values: Mapping[L, float]) -> GaugeMetricFamily:
     """A metric family of the values by their labels."""
     family = GaugeMetricFamily(f"govpool_{name}", text, labels=labels)
     for key, value in sorted(values.items()):
@@ -112,12 +112,10 @@ def _requests(requests: Iterable[CloudResourceRequest]) -> Iterator[Metric]:
         if last is not None and last.state in (StageState.FAILED, StageState.UNKNOWN):
             stuck[last.stage.value, last.state.value] += 1
         findings.update((one.finding.value,) for one in status.findings)
-    yield gauge("requests", "Requests by phase.", ("phase",), dict(phases))
-    yield gauge(
-        "requests_stuck", "Requests whose stage failed or is unknown.", ("stage", "state"), dict(stuck)
-    )
+    yield gauge("requests", "Requests by phase.", ("phase",), phases)
+    yield gauge("requests_stuck", "Requests whose stage failed or is unknown.", ("stage", "state"), stuck)
     yield gauge("requests_paused", "Requests that are paused.", (), {(): paused})
-    yield gauge("findings", "Findings that stand against requests.", ("finding",), dict(findings))
+    yield gauge("findings", "Findings that stand against requests.", ("finding",), findings)
 
 
 def _clocks(resources: Iterable[Resource], now: datetime) -> Iterator[Metric]:
@@ -133,7 +131,7 @@ def _clocks(resources: Iterable[Resource], now: datetime) -> Iterator[Metric]:
         elif left is not None:
             longest[step] = max(-left, longest.get(step, 0.0))
     labels = ("step", "who")
-    yield gauge("clocks", "Clocks for somebody who must act.", (*labels, "state"), dict(count))
+    yield gauge("clocks", "Clocks for somebody who must act.", (*labels, "state"), count)
     yield gauge("clock_next_due_seconds", "Until the next running one ends.", labels, nearest)
     yield gauge("clock_longest_overdue_seconds", "How long the oldest is over.", labels, longest)
 
@@ -148,7 +146,7 @@ def _notices(notices: Iterable[RectificationNotice]) -> Iterator[Metric]:
         state = notice.status.state if notice.status else NoticeState.OPEN
         if state not in CLOSED:
             count[notice.spec.finding.value, state.value] += 1
-    yield gauge("notices", "Rectification notices that are open.", ("finding", "state"), dict(count))
+    yield gauge("notices", "Rectification notices that are open.", ("finding", "state"), count)
 
 
 def _orders(orders: Iterable[WorkOrder], now: datetime) -> Iterator[Metric]:
@@ -165,11 +163,9 @@ def _orders(orders: Iterable[WorkOrder], now: datetime) -> Iterator[Metric]:
         if state in UNFINISHED and order.spec.due is not None and now > order.spec.due:
             overdue[work, executor] += 1
     labels = ("work", "state", "executor")
-    yield gauge("work_orders", "Work orders that are not settled.", labels, dict(count))
+    yield gauge("work_orders", "Work orders that are not settled.", labels, count)
     yield gauge("work_order_oldest_seconds", "Age of the oldest of them.", labels, oldest)
-    yield gauge(
-        "work_orders_overdue", "Unfinished ones whose time passed.", ("work", "executor"), dict(overdue)
-    )
+    yield gauge("work_orders_overdue", "Unfinished ones whose time passed.", ("work", "executor"), overdue)
 
 
 def _wipes(orders: Iterable[WorkOrder], servers: Iterable[CloudServer]) -> Iterator[Metric]:
@@ -210,7 +206,7 @@ def _quotas(quotas: Iterable[TenantQuota]) -> Iterator[Metric]:
             for resource, value in _amounts(held.amounts):
                 used[namespace, held.pool, resource] += value
     labels = ("namespace", "pool", "resource")
-    yield gauge("quota_used", "Reserved by the unit in the pool.", labels, dict(used))
+    yield gauge("quota_used", "Reserved by the unit in the pool.", labels, used)
     yield gauge("quota_limit", "The unit's hard limit in the pool.", labels, limits)
     yield gauge("units_stopped", "Units that are issued nothing more.", (), {(): stopped})
 
@@ -251,7 +247,7 @@ def _pools(pools: Iterable[CloudPool], servers: Iterable[CloudServer]) -> Iterat
     yield gauge("pool_unknown_machines", "Machines that belong to no CloudServer.", ("pool",), unknown)
     yield gauge("pool_allocated", "What its servers take.", ("pool", "resource"), allocated)
     yield gauge("pool_capacity", "What may be issued.", ("pool", "resource"), capacity)
-    yield gauge("servers", "Servers by phase.", ("pool", "phase"), dict(phases))
+    yield gauge("servers", "Servers by phase.", ("pool", "phase"), phases)
 
 
 def capacities(pool: CloudPool) -> Iterator[tuple[str, float]]:

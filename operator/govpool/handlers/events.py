@@ -13,8 +13,10 @@ from typing import Any, cast
 import kopf
 
 from govpool.api.base import GROUP, VERSION, Resource
-from govpool.effects import kube
+from govpool.effects import election, kube
+from govpool.effects.fence import Fence
 from govpool.effects.kube import Json
+from govpool.effects.monitor import Monitor, monitored
 from govpool.effects.operator import NOT_SETTLED, SETTLING, WATCHED, Operator, Options, readable
 from govpool.effects.store import Key
 
@@ -49,7 +51,7 @@ def registry(
     @kopf.on.login(registry=handlers)
     async def login(**_: Any) -> kopf.AiohttpSession:
         # Kopf's own session has no bound on its connections; tokens inside a cluster are renewed hourly.
-        server, session = await kube.session(kubeconfig)
+        server, session = await kube.session(kubeconfig, operator.streams.tracing())
         return kopf.AiohttpSession(
             server=server, aiohttp_session=session, expiration=datetime.now(UTC) + TOKEN_LIFE
         )
@@ -63,6 +65,7 @@ def _follow(handlers: kopf.OperatorRegistry, operator: Operator, kind: type[Reso
     @kopf.on.event(GROUP, VERSION, kind.DEFINITION.plural, id=kind.DEFINITION.kind, registry=handlers)
     async def seen(event: kopf.RawEvent, **_: Any) -> None:
         body = event["object"]
+        operator.streams.event(kind.DEFINITION.kind, body["metadata"]["resourceVersion"])
         if event["type"] is None:
             operator.relisted()
         if event["type"] != "DELETED" and operator.store.knows(*_version(kind, body)):
@@ -105,17 +108,37 @@ def configure(settings: kopf.OperatorSettings) -> None:
 async def run(options: Options, *, liveness: str | None = None, stop: asyncio.Event | None = None) -> None:
     """Run the operator until ``stop`` is set or a signal comes.
 
+    With an election it first waits until it leads; until then it lists nothing and follows no stream.
+
     Raises:
         ConfigException: there is no usable kubeconfig.
+        DeposedError: another operator leads now; everything here has ended.
         Exception: a bug ended a part of the operator that must always run; start it anew.
     """
     await kube.configuration(options.kubeconfig)
     stopping = stop or asyncio.Event()
-    operator = Operator(options, on_broken=stopping.set)
     if stop is None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
+    async with monitored(options.address) as monitor:
+        if options.election is None:
+            await _act(options, liveness, stopping, None, monitor)
+            return
+        candidate, connection = await election.elector(options.kubeconfig, options.election, options.shard)
+        try:
+            await election.lead(
+                candidate, stopping, lambda fence: _act(options, liveness, stopping, fence, monitor)
+            )
+        finally:
+            await connection.close()
+
+
+async def _act(
+    options: Options, liveness: str | None, stopping: asyncio.Event, fence: Fence | None, monitor: Monitor
+) -> None:
+    """Be an operator until ``stopping`` is set; nothing of it is left after that."""
+    operator = monitor.operator = Operator(options, on_broken=stopping.set, fence=fence)
     try:
         await kopf.operator(
             registry=registry(operator, options.kubeconfig, stopping),

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from govpool_providers.base import (
     GIB,
@@ -15,6 +16,9 @@ from govpool_providers.base import (
     Machine,
     MachineState,
     PoolConnection,
+    Stranger,
+    UnitSeen,
+    UnitWant,
 )
 from govpool_providers.errors import ErrorCode, ProviderError
 from govpool_providers.local import network
@@ -46,7 +50,26 @@ class LocalPool:
     ) -> None:
         self.settings = LocalSettings.of(connection)
         self.store = Store(self.settings.state, sleep=sleep)
-        self.host = Machinery(self.settings, self.store, sleep=sleep, clock=clock, on_step=on_step)
+
+        def step(name: str) -> None:
+            if connection.fence is not None:
+                connection.fence.check()
+            on_step(name)
+
+        self.host = Machinery(self.settings, self.store, sleep=sleep, clock=clock, on_step=step)
+
+    # -- units --------------------------------------------------------------------------------------
+    def ensure_unit(self, want: UnitWant) -> UnitSeen:
+        """See :class:`Provider`. A host keeps all units together and has no limits of theirs."""
+        return UnitSeen()
+
+    def for_unit(self, unit: str) -> Self:
+        """See :class:`Provider`."""
+        return self
+
+    def list_strangers(self) -> tuple[Stranger, ...]:
+        """See :class:`Provider`. The pool's folder is its own; what else runs on this host is not in it."""
+        return ()
 
     # -- the pool -----------------------------------------------------------------------------------
     @looking

@@ -74,4 +74,4 @@ def _products(
         if use.categories == SERVERS and item.fulfilment is Fulfilment.MANUAL and not pool.by_hand:
             name = pool.metadata.name
             text = message("rules.admission.manual-server", path=use.path, item=use.item, pool=name)
-            yield Refusal("SetUpByAPerson", text, "")
+            yield Refusal("SetUpByAPerson", text, clause(policy, policy.admission.catalogue_article))

@@ -1,0 +1,1 @@
+"""Bodies for the servers of the bed's fake Nova: machines of this host that follow Nova, Cinder, Neutron."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
@@ -45,6 +46,22 @@ class Model(BaseModel):
         use_attribute_docstrings=True,
     )
     RULES: ClassVar[tuple[Rule, ...]] = ()
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with some fields in place of its own; they are not validated, as pydantic has it.
+
+        Kinds have no private attributes and no further fields, so there is less to copy than pydantic's own
+        looks for; status after status is made this way.
+        """
+        if deep:
+            return super().model_copy(update=update, deep=True)
+        copied = self.__class__.__new__(self.__class__)
+        given = update or {}
+        object.__setattr__(copied, "__dict__", {**self.__dict__, **given})
+        object.__setattr__(copied, "__pydantic_fields_set__", {*self.__pydantic_fields_set__, *given})
+        object.__setattr__(copied, "__pydantic_extra__", None)
+        object.__setattr__(copied, "__pydantic_private__", None)
+        return copied
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,10 +129,12 @@ class Trail:
             if not error.exists:
                 raise
             stored = await self._kube.get(AuditRecord, record.metadata.name, spec.unit)
-        self._take(chain, stored)
+        # What came back as it was written needs no second look at its hash.
+        self._take(chain, stored, spec.hash if stored.spec == spec else None)
 
-    def _take(self, chain: _Chain, stored: AuditRecord) -> None:
-        digest = record_hash(stored.spec)
+    def _take(self, chain: _Chain, stored: AuditRecord, known: str | None = None) -> None:
+        """Go on from the record; ``known`` is its :func:`record_hash`, where it is known."""
+        digest = known or record_hash(stored.spec)
         if not follows(stored.spec, chain.head, digest):
             # The chain goes on from what is there, so that nothing is lost; `audit verify` names the break.
             log.error(

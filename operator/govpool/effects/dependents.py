@@ -90,23 +90,22 @@ def _request(resource: Resource) -> Iterator[Key]:
 def _notice(store: Store, notice: RectificationNotice) -> Iterator[Key]:
     """What a notice is about: one request with its servers, or all of the unit's."""
     namespace, named = notice.metadata.namespace, notice.spec.request
-    for request in store.all(CloudResourceRequest):
-        if request.metadata.namespace == namespace and (named is None or named.uid == request.metadata.uid):
+    for request in store.within(CloudResourceRequest, namespace):
+        if named is None or named.uid == request.metadata.uid:
             yield request.key
             yield from (server.key for server in store.made_for(CloudServer, request.metadata.uid))
 
 
 def _notices(store: Store, namespace: str) -> Iterator[Key]:
     """The unit's notices: one that stops issuing waits for the quota that it is written to."""
-    found = (notice for notice in store.all(RectificationNotice) if notice.metadata.namespace == namespace)
-    yield from (notice.key for notice in found)
+    yield from (notice.key for notice in store.within(RectificationNotice, namespace))
 
 
 def _quota(store: Store, before: Resource | None, after: Resource | None, namespace: str) -> Iterator[Key]:
     """A reservation written for one request only concerns those that still wait for theirs."""
     everyone = not _only_reserved(before, after)
-    for request in store.all(CloudResourceRequest):
-        if request.metadata.namespace == namespace and (everyone or _waits_for_quota(request)):
+    for request in store.within(CloudResourceRequest, namespace):
+        if everyone or _waits_for_quota(request):
             yield request.key
 
 

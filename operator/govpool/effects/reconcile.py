@@ -27,9 +27,10 @@ from govpool.effects.clock import Clock
 from govpool.effects.dependents import AUDIT, CHAIN
 from govpool.effects.executors.base import OrderContext, Recorder
 from govpool.effects.executors.registry import executor
+from govpool.effects.identity import holder_gone
 from govpool.effects.kube import Kube
 from govpool.effects.pools import Pool, Pools
-from govpool.effects.runs import Runs, holder_gone
+from govpool.effects.runs import Runs
 from govpool.effects.store import Key, Store
 from govpool.lifecycle import approval as approval_core
 from govpool.lifecycle import notice as notice_core
@@ -189,7 +190,7 @@ class Reconciler:
     # -- notices ----------------------------------------------------------------------------------
     def _notices(self, namespace: str) -> tuple[RectificationNotice, ...]:
         """Every notice of the unit."""
-        found = (n for n in self._store.all(RectificationNotice) if n.metadata.namespace == namespace)
+        found = self._store.within(RectificationNotice, namespace)
         return tuple(sorted(found, key=lambda notice: notice.metadata.name))
 
     async def _notice(self, resource: Resource) -> Decision:

@@ -26,6 +26,7 @@ class Store:
         self._objects: dict[Key, Resource] = {}
         self._by_kind: defaultdict[str, dict[Key, Resource]] = defaultdict(dict)
         self._by_request: defaultdict[tuple[str, str], set[Key]] = defaultdict(set)
+        self._by_namespace: defaultdict[tuple[str, str], dict[Key, Resource]] = defaultdict(dict)
         self._gone: dict[str, int] = {}
 
     def put(self, resource: Resource) -> bool:
@@ -40,7 +41,7 @@ class Store:
             return False
         if known is not None:
             self._unlink(known)
-        self._objects[key] = self._by_kind[key[0]][key] = resource
+        self._objects[key] = self._by_kind[key[0]][key] = self._by_namespace[key[:2]][key] = resource
         if uid := resource.metadata.labels.get(REQUEST_LABEL):
             self._by_request[(uid, resource.DEFINITION.kind)].add(key)
         return True
@@ -63,7 +64,8 @@ class Store:
         known = self._objects.get(resource.key)
         if known is not None and known.metadata.object_uid == uid:
             self._unlink(known)
-            del self._objects[resource.key], self._by_kind[resource.key[0]][resource.key]
+            key = resource.key
+            del self._objects[key], self._by_kind[key[0]][key], self._by_namespace[key[:2]][key]
 
     def unlisted(self, kind: type[R], uids: Collection[str], version: str) -> tuple[R, ...]:
         """Objects of the kind that a list of that resourceVersion does not hold: deleted unseen."""
@@ -89,6 +91,15 @@ class Store:
         """Every object of a kind."""
         found = self._by_kind.get(kind.DEFINITION.kind, {})
         return tuple(item for item in found.values() if isinstance(item, kind))
+
+    def within(self, kind: type[R], namespace: str) -> tuple[R, ...]:
+        """Every object of a kind in a namespace."""
+        found = self._by_namespace.get((kind.DEFINITION.kind, namespace), {})
+        return tuple(item for item in found.values() if isinstance(item, kind))
+
+    def count(self, kind: type[Resource]) -> int:
+        """How many objects of a kind there are."""
+        return len(self._by_kind.get(kind.DEFINITION.kind, ()))
 
     def snapshot(self, kind: type[R]) -> tuple[R, ...]:
         """Every object of a kind, for another thread: taken in one step that no change can come between."""

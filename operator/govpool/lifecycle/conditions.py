@@ -43,7 +43,15 @@ def merged(before: Iterable[Condition], now: Iterable[Condition]) -> list[Condit
     result = []
     for item in now:
         previous = old.get(item.type)
-        if previous is not None and previous.status == item.status:
-            item = item.model_copy(update={"last_transition_time": previous.last_transition_time})  # noqa: PLW2901
-        result.append(item)
+        if previous is None or previous.status != item.status:
+            result.append(item)
+        elif _says(previous) == _says(item):
+            result.append(previous)
+        else:
+            since = previous.last_transition_time
+            result.append(item.model_copy(update={"last_transition_time": since}))
     return result
+
+
+def _says(item: Condition) -> tuple[str, str, int | None]:
+    return item.reason, item.message, item.observed_generation

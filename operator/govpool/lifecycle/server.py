@@ -397,4 +397,7 @@ def _held(observation: ServerObservation, hold: ServerHold) -> Condition:
 
 def same(after: CloudServerStatus, before: CloudServerStatus | None) -> bool:
     """Whether two statuses tell the same; when it was last seen is no news."""
-    return before is not None and after == before.model_copy(update={"seen_at": after.seen_at})
+    if before is None:
+        return False
+    fields = (name for name in CloudServerStatus.model_fields if name != "seen_at")
+    return all(getattr(after, name) == getattr(before, name) for name in fields)

@@ -175,17 +175,10 @@ def _disks(group: Server, key: str, root_gib: int, current: CloudServer | None) 
 
 def held(servers: Iterable[CloudServer]) -> Amounts:
     """What the servers take from the unit's quota until they were seen to be gone."""
-    total = Amounts()
-    for server in servers:
-        if server_phase(server) is ServerPhase.GONE:
-            continue
-        spec, status = server.spec, server.status
-        total = total.plus(
-            Amounts(
-                servers=1,
-                vcpu=max(spec.vcpu, status.vcpu if status else 0),
-                memory_gib=max(spec.memory_gib, status.memory_gib if status else 0),
-                storage_gib=sum(disk.size_gib for disk in spec.disks),
-            )
-        )
-    return total
+    there = [server for server in servers if server_phase(server) is not ServerPhase.GONE]
+    return Amounts(
+        servers=len(there),
+        vcpu=sum(max(s.spec.vcpu, s.status.vcpu if s.status else 0) for s in there),
+        memory_gib=sum(max(s.spec.memory_gib, s.status.memory_gib if s.status else 0) for s in there),
+        storage_gib=sum(disk.size_gib for s in there for disk in s.spec.disks),
+    )

@@ -48,9 +48,7 @@ class WorkCalendar:
         """
         rule = policy.calendar
         _public_days(rule.country, policy.effective_from.year)
-        return cls(
-            rule.country, ZoneInfo(policy.time_zone), frozenset(rule.holidays), frozenset(rule.workdays)
-        )
+        return _calendar(rule.country, policy.time_zone, tuple(rule.holidays), tuple(rule.workdays))
 
     def announced(self, year: int) -> bool:
         """Whether the year's make-up workdays are known, from the calendar or from the policy.
@@ -135,6 +133,13 @@ class _PublicDays:
     off: frozenset[date]
     makeup: frozenset[date]
     weekend: frozenset[int]
+
+
+@lru_cache(maxsize=256)
+def _calendar(
+    country: str, zone: str, days_off: tuple[date, ...], workdays: tuple[date, ...]
+) -> WorkCalendar:
+    return WorkCalendar(country, ZoneInfo(zone), frozenset(days_off), frozenset(workdays))
 
 
 @lru_cache(maxsize=256)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -25,14 +24,13 @@ class Door:
     """
 
     def admit(self, kind: type[R], document: Json, before: Json | None) -> R:
-        """The object as it would be stored.
+        """The object as it would be stored. The document is made sound in place.
 
         Raises:
             KubeError: Invalid, with every reason.
         """
         schema, rules = _schema(kind)
-        sound = copy.deepcopy(document)
-        sound["apiVersion"], sound["kind"] = API_VERSION, kind.DEFINITION.kind
+        sound = {**document, "apiVersion": API_VERSION, "kind": kind.DEFINITION.kind}
         unknown = schema.prune(sound)
         schema.default(sound)
         errors = [str(error) for error in schema.errors(sound)]

@@ -6,6 +6,7 @@ subresource, finalizers, owner references, settled labels. Objects are the model
 
 from __future__ import annotations
 
+import copy
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, TypeVar, cast
@@ -136,7 +137,7 @@ class MemoryKube(Kube):
         Raises:
             KubeError: AlreadyExists, or Invalid with every reason.
         """
-        resource = self._door.admit(kind, document, None)
+        resource = self._door.admit(kind, copy.deepcopy(document), None)
         if self.find(kind, resource.metadata.name, resource.metadata.namespace) is not None:
             raise KubeError(409, "AlreadyExists", f"{kind.DEFINITION.kind} {resource.metadata.name} exists")
         return self._new(resource)
@@ -158,7 +159,8 @@ class MemoryKube(Kube):
         part: Json = (
             {"status": body.get("status")} if status else {k: v for k, v in body.items() if k != "status"}
         )
-        after = self._door.admit(kind, merged(before, part), before)
+        # What is taken over from before is sound already; the patch is its writer's, and stays as it is.
+        after = self._door.admit(kind, merged(before, copy.deepcopy(part)), before)
         if status:
             return self._change(current, status=cast(Any, after).status)
         meta_fields = ("finalizers", "labels", "annotations", "owner_references")

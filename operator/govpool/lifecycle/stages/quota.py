@@ -7,7 +7,7 @@ from govpool.lifecycle.actions import WriteQuota
 from govpool.lifecycle.decision import StageResult
 from govpool.lifecycle.stages.context import StageContext
 from govpool.lifecycle.wanted import held
-from govpool.messages import message
+from govpool.messages import Message, message
 from govpool.rules.amounts import amounts
 from govpool.rules.quota import check, with_reservation
 
@@ -30,8 +30,8 @@ def decide(context: StageContext) -> StageResult:
         revision=context.approved.revision,
         amounts=needed,
     )
-    if reservation in status.reservations:
-        return context.done(message("QuotaReserved", amounts=describe(needed)), at=context.before)
+    if any(own.request_uid == reservation.request_uid and own == reservation for own in status.reservations):
+        return context.done(_reserved(needed), at=context.before)
     verdict = check(
         quota, pool=pool, request_uid=context.request.metadata.uid, needed=needed, policy=context.regulation
     )
@@ -42,10 +42,24 @@ def decide(context: StageContext) -> StageResult:
         quota.metadata.resource_version,
         with_reservation(status, reservation),
     )
-    return context.waiting(message("QuotaReserving", amounts=describe(needed)), actions=(write,))
+    return context.waiting(_reserving(needed), actions=(write,))
 
 
-def describe(amounts_: Amounts) -> str:
-    """Amounts in the field's own units."""
-    size = f"{amounts_.vcpu} vCPU, {amounts_.memory_gib} GiB RAM, {amounts_.storage_gib} GiB"
-    return f"{amounts_.servers} x, {size}"
+def _reserving(needed: Amounts) -> Message:
+    return message(
+        "QuotaReserving",
+        servers=needed.servers,
+        vcpu=needed.vcpu,
+        memory=needed.memory_gib,
+        storage=needed.storage_gib,
+    )
+
+
+def _reserved(needed: Amounts) -> Message:
+    return message(
+        "QuotaReserved",
+        servers=needed.servers,
+        vcpu=needed.vcpu,
+        memory=needed.memory_gib,
+        storage=needed.storage_gib,
+    )

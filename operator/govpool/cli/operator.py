@@ -4,14 +4,34 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from govpool.cli.errors import CliError
 from govpool.cli.options import KubeconfigOption, LanguageOption, default_state_dir, language_of
 from govpool.cli.run import run
+from govpool.lifecycle.leadership import LEASE_SECONDS, Timing
+from govpool.lifecycle.sharding import Shard
 from govpool.messages import Language
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    AUTO = "auto"
+    """Text on a terminal, JSON elsewhere."""
+    TEXT = "text"
+    JSON = "json"
+
+    @property
+    def as_json(self) -> bool:
+        """Whether lines are JSON."""
+        return self is LogFormat.JSON or (self is LogFormat.AUTO and not sys.stderr.isatty())
 
 
 def default_operator_dir() -> Path:
@@ -19,7 +39,7 @@ def default_operator_dir() -> Path:
     return default_state_dir().with_name("operator")
 
 
-def operator(
+def operator(  # noqa: PLR0913, PLR0917 - its options
     language: LanguageOption,
     state_dir: Annotated[
         Path,
@@ -41,27 +61,88 @@ def operator(
     liveness: Annotated[
         str | None, typer.Option(help="Answer health probes here: http://127.0.0.1:8080/healthz.")
     ] = None,
+    lease_seconds: Annotated[
+        float,
+        typer.Option(
+            "--lease-seconds",
+            envvar="GOVPOOL_LEASE_SECONDS",
+            min=1.0,
+            help="How long after a leader's death another one waits before it leads.",
+        ),
+    ] = LEASE_SECONDS,
+    shard: Annotated[
+        str,
+        typer.Option(envvar="GOVPOOL_SHARD", help="I/N: keep only the namespaces of this shard, from 0/N."),
+    ] = "0/1",
+    http_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Serve /healthz, /readyz and /metrics on this port; 0 takes a free one."
+        ),
+    ] = None,
+    http_host: Annotated[str, typer.Option(help="Address to serve them on.")] = "127.0.0.1",
+    log_format: Annotated[
+        LogFormat, typer.Option(help="auto: text on a terminal, one JSON object a line elsewhere.")
+    ] = LogFormat.AUTO,
     verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log more; -vv logs all.")] = 0,
 ) -> None:
     """Run the operator until Ctrl-C, against the first of these that there is:
 
     --kubeconfig, $KUBECONFIG, the cluster of its Pod, an embedded control plane that it starts along.
-    What is under way when it stops is taken up again by the next one.
+    What is under way when it stops is taken up again by the next one. Of several on one API server only
+    one acts, by a Lease in govpool-system; the others wait for its end.
     """
+    from govpool.effects import logs
+
     levels = {0: logging.WARNING, 1: logging.INFO}
-    logging.basicConfig(
-        level=levels.get(verbose, logging.DEBUG), format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
-    run(_operator(kubeconfig, control_plane_dir, state_dir, liveness, language_of(language)))
+    logs.configure(levels.get(verbose, logging.DEBUG), as_json=log_format.as_json)
+    led = _Led(Timing.of(lease_seconds), _shard(shard), http_host, http_port)
+    run(_operator(kubeconfig, control_plane_dir, state_dir, liveness, language_of(language), led))
+
+
+@dataclass(frozen=True, slots=True)
+class _Led:
+    """How its leader is elected, and of what; and where it says how it is."""
+
+    timing: Timing
+    shard: Shard
+    http_host: str
+    http_port: int | None
+
+
+def _shard(text: str) -> Shard:
+    try:
+        return Shard.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--shard") from None
 
 
 async def _operator(
-    kubeconfig: Path | None, plane_dir: Path, state_dir: Path, liveness: str | None, language: Language
+    kubeconfig: Path | None,
+    plane_dir: Path,
+    state_dir: Path,
+    liveness: str | None,
+    language: Language,
+    led: _Led,
 ) -> None:
     from govpool.cli.control_planes import control_plane
+    from govpool.effects.election import DeposedError
+    from govpool.effects.endpoint import Address
     from govpool.effects.operator import Options
     from govpool.handlers import events
 
     async with control_plane(kubeconfig, plane_dir) as found:
         typer.echo(f"The operator (process {os.getpid()}) works on {found.what}; Ctrl-C stops it.", err=True)
-        await events.run(Options(found.kubeconfig, state_dir, language), liveness=liveness)
+        address = Address(led.http_host, led.http_port) if led.http_port is not None else None
+        options = Options(
+            found.kubeconfig,
+            state_dir,
+            language,
+            election=led.timing,
+            shard=led.shard,
+            address=address,
+        )
+        try:
+            await events.run(options, liveness=liveness)
+        except DeposedError as deposed:
+            raise CliError(f"{deposed}; start it again to wait for the lead") from None

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import socket
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
+from time import perf_counter
 
 from govpool.api.base import Resource
 from govpool.api.workorder import (
@@ -23,7 +21,9 @@ from govpool.api.workorder import (
 )
 from govpool.effects.clock import Clock
 from govpool.effects.executors.base import Executor, OrderContext, OrderResult, Recorder
+from govpool.effects.identity import identity
 from govpool.effects.kube import Kube, KubeError
+from govpool.effects.observed import count_run
 from govpool.effects.store import Key
 from govpool.lifecycle.work_order import FINISHED, retry_after
 from govpool_providers.errors import ProviderError
@@ -41,29 +41,6 @@ GRACE = 5.0
 FIRST_WAIT, LONGEST_WAIT = 0.2, 30.0
 """Seconds between two tries to write a result."""
 MakeContext = Callable[[dict[str, str], Recorder], OrderContext]
-
-
-def identity() -> str:
-    """This operator's name in leases: host, process and when the process began, so that a reused process
-    number is no life sign.
-    """
-    return f"{socket.gethostname()}/{os.getpid()}/{_began(os.getpid())}"
-
-
-def holder_gone(holder: str) -> bool:
-    """Whether the holder of a lease ran on this machine and is known to be dead."""
-    host, _, rest = holder.partition("/")
-    pid, _, began = rest.partition("/")
-    return host == socket.gethostname() and pid.isdigit() and _began(int(pid)) != began
-
-
-def _began(pid: int) -> str:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    # A killed process that nobody has waited for yet is still listed, and does nothing any more.
-    return "" if fields[0] == "Z" else fields[19]
 
 
 class Runs:
@@ -141,16 +118,24 @@ class Runs:
         self, order: WorkOrder, executor: Executor, context: MakeContext, said: dict[str, str]
     ) -> OrderResult:
         async with self._slots[order.spec.work in LASTING]:
-            try:
-                return await executor(context(said, self._recorder(order)))
-            except ProviderError as error:
-                return OrderResult(False, f"{error.code}: {error.message}", again=not error.final)
-            except KubeError as error:
-                return OrderResult(False, str(error), again=True)
-            except Exception as error:
-                # A bug must not leave the order running for ever; it is shown, logged whole, and tried again.
-                log.exception("work order %s/%s", order.metadata.namespace, order.metadata.name)
-                return OrderResult(False, f"{type(error).__name__}: {error}", again=True)
+            began = perf_counter()
+            result = await self._execute(order, executor, context, said)
+            count_run(order.spec.work, result, perf_counter() - began)
+            return result
+
+    async def _execute(
+        self, order: WorkOrder, executor: Executor, context: MakeContext, said: dict[str, str]
+    ) -> OrderResult:
+        try:
+            return await executor(context(said, self._recorder(order)))
+        except ProviderError as error:
+            return OrderResult(False, f"{error.code}: {error.message}", again=not error.final)
+        except KubeError as error:
+            return OrderResult(False, str(error), again=True)
+        except Exception as error:
+            # A bug must not leave the order running for ever; it is shown, logged whole, and tried again.
+            log.exception("work order %s/%s", order.metadata.namespace, order.metadata.name)
+            return OrderResult(False, f"{type(error).__name__}: {error}", again=True)
 
     def _recorder(self, order: WorkOrder) -> Recorder:
         async def record(servers: tuple[ServerResult, ...] = (), disks: tuple[DiskResult, ...] = ()) -> None:

@@ -252,7 +252,7 @@ class Provider(Protocol):
         ...
 
     def list_strangers(self) -> tuple[Stranger, ...]:
-        """Everything in the pool (in every unit's part of it) that govpool did not make, whole or not at all."""
+        """Everything in the pool that govpool did not make, of every unit, whole or not at all."""
         ...
 
     # -- machines ---------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ from govpool_providers.base import (
     PoolConnection,
     Provider,
     Size,
+    UnitLimits,
+    UnitWant,
 )
 from govpool_providers.errors import ErrorCode, ProviderError
 
@@ -53,6 +55,26 @@ def test_a_new_pool_was_seen_to_be_empty(pool: Pool) -> None:
     assert provider.list_machines() == ()
     assert provider.list_all_disks() == ()
     assert provider.capacity().vcpu_used == 0
+
+
+def test_a_unit_is_made_once_and_its_limits_are_read_back(pool: Pool) -> None:
+    provider = pool.open(pool.connection)
+    want = UnitWant("bureau", "Bureau of Data", UnitLimits(9, 9, 9, 9, 1))
+    seen = provider.ensure_unit(want)
+    assert provider.ensure_unit(want) == seen
+    assert seen.limits in {None, want.limits}
+    assert bool(seen.project) is (seen.limits is not None)
+
+
+def test_a_unit_sees_its_own_machines_like_the_whole_pool(pool: Pool) -> None:
+    provider = pool.open(pool.connection)
+    machine = pool.build(want_machine(), provider)
+    of_unit = provider.for_unit("bureau")
+    assert isinstance(of_unit, Provider)
+    assert of_unit.find_machine("m1") == machine
+    assert of_unit.list_disks("m1") == provider.list_disks("m1")
+    assert of_unit.ensure_machine(want_machine()) == machine
+    assert provider.list_strangers() == (), "what govpool made is no stranger"
 
 
 def test_a_machine_becomes_active_and_is_found_by_key_and_tag(pool: Pool) -> None:
@@ -301,6 +323,7 @@ def test_a_pool_that_cant_be_seen_is_never_empty(pool: Pool) -> None:
         lambda: provider.list_machines("uid-2"),
         lambda: provider.list_disks("m1"),
         provider.list_all_disks,
+        provider.list_strangers,
         provider.capacity,
     ):
         refused(ErrorCode.UNREACHABLE, look)

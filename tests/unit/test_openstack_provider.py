@@ -95,7 +95,7 @@ def test_settings_have_careful_defaults() -> None:
     read = settings()
     assert read.spread is Spread.SOFT
     assert read.overwrite is OverwriteProof.COPY_ON_WRITE
-    assert read.ingress == (Ingress("tcp", 22, "0.0.0.0/0"),)
+    assert read.ingress_of("business") == (Ingress("tcp", 22, "0.0.0.0/0"),)
     assert not read.create_flavors
     assert not read.limited
     assert settings(capacity__vcpu="0").limited

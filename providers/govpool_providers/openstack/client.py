@@ -27,6 +27,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from govpool_providers.base import Fence
 from govpool_providers.errors import ErrorCode, ProviderError
 from govpool_providers.openstack import faults
 from govpool_providers.openstack.faults import RefusedError
@@ -56,7 +57,8 @@ class Service(StrEnum):
 class Cloud:
     """One cloud, opened at the first request; used by many threads at once.
 
-    ``http`` is the requests session underneath, for whoever wants to see or break the traffic.
+    ``http`` is the requests session underneath, for whoever wants to see or break the traffic. ``scope`` is
+    what the log-in is for ("project_id" or "domain_id") in the place of what the settings say.
     """
 
     def __init__(
@@ -66,8 +68,12 @@ class Cloud:
         http: requests.Session | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        scope: Mapping[str, str] | None = None,
+        fence: Fence | None = None,
     ) -> None:
         self.settings = settings
+        self._scope = dict(scope or {})
+        self._fence = fence
         self.clock = clock
         self.sleep = sleep
         self._http = http
@@ -166,6 +172,8 @@ class Cloud:
         more: dict[str, Any] = {"json": body} if body is not None else {}
         try:
             with self._places:
+                if method != "GET" and self._fence is not None:
+                    self._fence.check()
                 response = self._adapter(service).request(
                     path, method, params=params, microversion=microversion, **more
                 )
@@ -208,7 +216,36 @@ class Cloud:
             by_application = any(name.startswith("application_credential") for name in settings.auth)
             options["auth_type"] = "v3applicationcredential" if by_application else "v3password"
             options["auth"] = dict(settings.auth)
-        return Connection(config=config.get_one(**options))
+        connection = Connection(config=config.get_one(**options))
+        return connection.connect_as(**self._scope) if self._scope else connection
+
+    def scoped(self, **scope: str) -> Cloud:
+        """The same cloud, logged in to with the same account for another project or domain."""
+        return Cloud(
+            self.settings,
+            http=self._http,
+            clock=self.clock,
+            sleep=self.sleep,
+            scope=scope,
+            fence=self._fence,
+        )
+
+    @property
+    def project_id(self) -> str:
+        """The id of the project that the log-in is for. Raises as any request does."""
+        return self._session(lambda connection: str(connection.session.get_project_id() or ""))
+
+    @property
+    def user_id(self) -> str:
+        """The id of the account that is logged in. Raises as any request does."""
+        return self._session(lambda connection: str(connection.session.get_user_id() or ""))
+
+    def _session(self, ask: Callable[[Connection], str]) -> str:
+        self._adapter(Service.IDENTITY)
+        try:
+            return ask(cast(Connection, self._connection))
+        except (keystone.ClientException, sdk.SDKException, requests.RequestException, OSError) as error:
+            raise faults.of_exception(error, "log-in") from error
 
     # -- waiting and remembering --------------------------------------------------------------------
     def until(self, look: Callable[[], T], done: Callable[[T], bool]) -> T:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from govpool_providers.errors import ErrorCode, ProviderError
 from govpool_providers.openstack import tags
 from govpool_providers.openstack.client import Cloud, Document, Service
+from govpool_providers.openstack.network_maker import Maker
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Port:
     up: bool
     """Its administrative state: what was asked for."""
     addresses: tuple[str, ...]
+    floating: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, document: Document) -> Port:
@@ -39,7 +41,16 @@ class Networks:
         self._pool = cloud.settings.pool
 
     def network(self, name: str) -> str:
-        """The id of the network that govpool calls ``name``; Invalid when there is not exactly one."""
+        """The id of the network that govpool calls ``name``: made where the settings say of what, else found.
+
+        Raises Invalid when there is not exactly one.
+        """
+        if plan := self._cloud.settings.plans.get(name):
+            return self._cloud.known("network", f"made:{name}", lambda: Maker(self._cloud).network(plan))
+        return self.named(name)
+
+    def named(self, name: str) -> str:
+        """The id of an existing network."""
         called = self._cloud.settings.called("network", name)
 
         def look() -> str:
@@ -62,6 +73,57 @@ class Networks:
             by_server[port.server].append(port)
         return {server: tuple(sorted(ports, key=lambda port: port.id)) for server, ports in by_server.items()}
 
+    def ports_with_floating(self, server: str = "") -> dict[str, tuple[Port, ...]]:
+        """Like :meth:`ports`, with floating addresses where the pool gives any."""
+        ports = self.ports(server)
+        if not self._cloud.settings.floating or not ports:
+            return ports
+        floating: defaultdict[str, list[str]] = defaultdict(list)
+        for document in self._floating({}):
+            floating[document.get("port_id") or ""].append(document["floating_ip_address"])
+        return {
+            server: tuple(replace(port, floating=tuple(floating.get(port.id, ()))) for port in of_server)
+            for server, of_server in ports.items()
+        }
+
+    def ensure_port(self, key: str, network: str, security_group: str, outside: str) -> str:
+        """A machine's port with a floating address of the network ``outside``, both made where missing.
+
+        Nova keeps a port that it was given: :meth:`drop_ports` removes it.
+        """
+        name = tags.port_name(self._pool, key)
+        found = self._named_ports(name)
+        if found:
+            port = str(found[0]["id"])
+        else:
+            body: Document = {
+                "port": {"name": name, "network_id": network, "security_groups": [security_group]},
+            }
+            port = str(self._cloud.post(Service.NETWORK, "/ports", body)["port"]["id"])
+        if not self._floating({"port_id": port}):
+            address: Document = {
+                "floating_network_id": self.named(outside),
+                "port_id": port,
+                "description": name,
+            }
+            self._cloud.post(Service.NETWORK, "/floatingips", {"floatingip": address})
+        return port
+
+    def drop_ports(self, key: str) -> None:
+        """Delete the floating address and the port that were made for a machine."""
+        name = tags.port_name(self._pool, key)
+        for address in self._floating({"description": name}):
+            self._cloud.delete(Service.NETWORK, f"/floatingips/{address['id']}")
+        for port in self._named_ports(name):
+            self._cloud.delete(Service.NETWORK, f"/ports/{port['id']}")
+
+    def _named_ports(self, name: str) -> list[Document]:
+        found = self._cloud.listing(Service.NETWORK, "/ports", "ports", params={"name": name})
+        return sorted(found, key=lambda port: (not port.get("device_id"), port["id"]))
+
+    def _floating(self, params: dict[str, str]) -> list[Document]:
+        return self._cloud.listing(Service.NETWORK, "/floatingips", "floatingips", params=params)
+
     def set_port(self, port: Port, *, up: bool, security_group: str) -> None:
         """Bring a port up or down and give it one security group."""
         body: Document = {"port": {"admin_state_up": up, "security_groups": [security_group]}}
@@ -74,8 +136,8 @@ class Networks:
         found = self._cloud.listing(Service.NETWORK, "/security-groups", "security_groups", params=params)
         return sorted(found, key=lambda group: (group.get("created_at") or "", group["id"]))
 
-    def request_group(self, uid: str) -> str:
-        """The security group of a request's machines, with the pool's ingress rules."""
+    def request_group(self, uid: str, network: str) -> str:
+        """The security group of a request's machines, with the ingress rules of its kind of network."""
         name = tags.group_name(self._pool, uid)
         group = next(iter(self.security_groups(name)), None) or self._create_group(name)
         there = {
@@ -83,7 +145,7 @@ class Networks:
             for rule in group.get("security_group_rules", [])
             if rule["direction"] == "ingress"
         }
-        for rule in self._cloud.settings.ingress:
+        for rule in self._cloud.settings.ingress_of(network):
             if (rule.protocol, rule.port, rule.prefix) not in there:
                 self._create_rule(group["id"], rule.protocol, rule.port, rule.prefix)
         return str(group["id"])

@@ -1,43 +1,39 @@
-"""The OpenStack pool, as a :class:`~govpool_providers.base.Provider`."""
+"""The OpenStack pool, as a :class:`~govpool_providers.base.Provider`: one project, or one for each unit."""
 
 from __future__ import annotations
 
-import logging
+import copy
 import time
 from collections.abc import Callable
 
 import requests
 
 from govpool_providers.base import (
+    Access,
     Capacity,
     Disk,
     DiskCopy,
-    DiskState,
     DiskWant,
     Machine,
-    MachineState,
     MachineWant,
     PoolConnection,
     SanitiserDevice,
     Size,
+    Stranger,
+    UnitSeen,
+    UnitWant,
 )
 from govpool_providers.errors import ErrorCode, ProviderError
-from govpool_providers.openstack import quotas, tags
-from govpool_providers.openstack.builder import Builder
 from govpool_providers.openstack.client import Cloud
-from govpool_providers.openstack.copies import Copies
-from govpool_providers.openstack.networks import Networks, Port
-from govpool_providers.openstack.sanitiser import Sanitiser
-from govpool_providers.openstack.servers import Server, Servers
+from govpool_providers.openstack.project import Project
 from govpool_providers.openstack.settings import OpenStackSettings
-from govpool_providers.openstack.volumes import Volumes
-from govpool_providers.openstack.wants import check_machine, check_size, valid_key
-
-log = logging.getLogger(__name__)
+from govpool_providers.openstack.strangers import strangers
+from govpool_providers.openstack.units import Units
+from govpool_providers.openstack.wants import check_machine, valid_key
 
 
 class OpenStackProvider:
-    """A pool in one project of an OpenStack cloud. See ``docs/openstack-pool.md`` for the settings.
+    """A pool of an OpenStack cloud. See ``docs/openstack-pool.md`` for the settings.
 
     ``http`` is the requests session underneath; ``clock`` (monotonic seconds) and ``sleep`` time the waits.
     """
@@ -50,225 +46,152 @@ class OpenStackProvider:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.cloud = Cloud(OpenStackSettings.of(connection), http=http, clock=clock, sleep=sleep)
-        self._pool = connection.pool
-        self._servers = Servers(self.cloud)
-        self._volumes = Volumes(self.cloud)
-        self._networks = Networks(self.cloud)
-        self._copies = Copies(self.cloud)
-        self._sanitiser = Sanitiser(self.cloud, self._servers, self._volumes, self._networks)
-        self._builder = Builder(self.cloud, self._servers, self._volumes, self._networks)
+        self.cloud = Cloud(
+            OpenStackSettings.of(connection), http=http, clock=clock, sleep=sleep, fence=connection.fence
+        )
+        self._home = Project(self.cloud)
+        self._units = Units(self.cloud) if self.cloud.settings.units.apart else None
+        self._only = ""
 
     def capacity(self) -> Capacity:
+        """See :class:`Provider`. With units apart, what all of them use; their limits are their own."""
+        if self._units is None:
+            return self._home.capacity()
+        settings, seen = self.cloud.settings, [project.capacity() for project in self._projects()]
+        return Capacity(
+            settings.vcpu,
+            settings.memory_gib,
+            settings.storage_gib,
+            sum(one.vcpu_used for one in seen),
+            sum(one.memory_gib_used for one in seen),
+            sum(one.storage_gib_used for one in seen),
+        )
+
+    # -- units --------------------------------------------------------------------------------------
+    def ensure_unit(self, want: UnitWant) -> UnitSeen:
         """See :class:`Provider`."""
-        return quotas.capacity(self.cloud)
+        return UnitSeen() if self._units is None else self._units.ensure(want)
+
+    def for_unit(self, unit: str) -> OpenStackProvider:
+        """See :class:`Provider`."""
+        if self._units is None:
+            return self
+        view = copy.copy(self)
+        view._only = unit
+        return view
+
+    def list_strangers(self) -> tuple[Stranger, ...]:
+        """See :class:`Provider`."""
+        if self._units is None:
+            return strangers(self.cloud, "")
+        return tuple(
+            stranger
+            for unit, project in self._units.by_unit().items()
+            for stranger in strangers(project.cloud, unit)
+            if self._only in {"", unit}
+        )
+
+    def _projects(self) -> tuple[Project, ...]:
+        if self._units is None:
+            return (self._home,)
+        if not self._only:
+            return self._units.all()
+        found = self._units.find(self._only)
+        return () if found is None else (found,)
+
+    def _holding(self, holds: Callable[[Project], bool]) -> Project:
+        """The project that has it; else the pool's own, in which nothing is found either."""
+        projects = self._projects()
+        if len(projects) == 1:
+            return projects[0]
+        return next((project for project in projects if holds(project)), self._home)
+
+    def _with_machine(self, key: str) -> Project:
+        valid_key(key)
+        return self._holding(lambda project: project.has_machine(key))
+
+    def _with_disk(self, key: str) -> Project:
+        valid_key(key)
+        places = self._places()
+        return next((place for place in places if len(places) == 1 or place.has_disk(key)), self._home)
 
     # -- machines -----------------------------------------------------------------------------------
     def find_machine(self, key: str) -> Machine | None:
         """See :class:`Provider`."""
-        server = self._servers.of_key(valid_key(key))
-        return None if server is None else self._seen(server)
+        return self._with_machine(key).find_machine(key)
 
     def list_machines(self, request_uid: str | None = None) -> tuple[Machine, ...]:
-        """See :class:`Provider`. Two listings, however many machines there are."""
-        wanted = [] if request_uid is None else [tags.request_tag(request_uid)]
-        servers = [server for server in self._servers.tagged(*wanted) if server.key]
-        ports = self._networks.ports() if servers else {}
-        ordered = sorted(servers, key=lambda server: (server.key, server.id))
-        return tuple(_machine(server, ports.get(server.id, ())) for server in ordered)
+        """See :class:`Provider`. Two listings for each project, however many machines there are."""
+        return tuple(one for project in self._projects() for one in project.list_machines(request_uid))
 
     def ensure_machine(self, want: MachineWant) -> Machine:
         """See :class:`Provider`. Waits up to ``wait`` seconds for each of the volumes and the server."""
         check_machine(want)
-        server = self._servers.of_key(want.key)
-        if server is not None and server.metadata.get(tags.REQUEST_UID) != want.owner.request_uid:
-            raise ProviderError(ErrorCode.CONFLICT, f"Machine {want.key} belongs to another request.")
-        if server is not None and server.leaving:
+        if self._units is None:
+            return self._home.ensure_machine(want)
+        project = self._units.find(want.owner.unit)
+        if project is None:
             raise ProviderError(
-                ErrorCode.CONFLICT, f"Machine {want.key} is being released: go on with release_machine."
+                ErrorCode.RETRYABLE,
+                f"Unit {want.owner.unit} has no project in the pool yet: it is made for its TenantQuota.",
             )
-        if server is not None and server.state is MachineState.ERROR and not server.launched:
-            server = self._servers.delete(server)
-            if server is not None:
-                return self._seen(server)
-        if server is None:
-            built = self._builder.build(want)
-            if isinstance(built, Machine):
-                return built
-            server = built
-        if server.state is MachineState.BUILDING:
-            server = self._servers.settled(server)
-        return self._seen(server)
+        return project.ensure_machine(want)
 
     def resize_machine(self, key: str, size: Size) -> Machine:
         """See :class:`Provider`. Confirms a resize to the size that is wanted, reverts any other."""
-        check_size(size)
-        server = self._servers.required(valid_key(key))
-        if server.status == "VERIFY_RESIZE":
-            server = self._end_resize(server, size)
-        if server.state is MachineState.RESIZING or server.size == size:
-            return self._seen(server)
-        if server.status not in {"ACTIVE", "SHUTOFF"}:
-            raise ProviderError(ErrorCode.CONFLICT, f"Machine {key} is {server.status}: it can't be resized.")
-        more = Size(size.vcpu - server.size.vcpu, size.memory_gib - server.size.memory_gib)
-        quotas.check_room(self.cloud, more, 0)
-        self._servers.act(server, {"resize": {"flavorRef": self._servers.flavor(size, "")}})
-        server = self._resized(server)
-        if server.status == "VERIFY_RESIZE":
-            server = self._end_resize(server, size)
-        return self._seen(server)
-
-    def _resized(self, server: Server) -> Server:
-        seen = self.cloud.until(
-            lambda: self._servers.again(server),
-            lambda now: now is None or (not now.task and now.status != "RESIZE"),
-        )
-        if seen is None:
-            raise ProviderError(
-                ErrorCode.NOT_FOUND, f"Machine {server.key} was deleted while it was resized."
-            )
-        return seen
-
-    def _end_resize(self, server: Server, size: Size) -> Server:
-        self._servers.act(server, {"confirmResize" if server.size == size else "revertResize": None})
-        return self._servers.settled(server)
+        return self._with_machine(key).resize_machine(key, size)
 
     def add_disks(self, key: str, disks: tuple[DiskWant, ...]) -> Machine:
         """See :class:`Provider`."""
-        server = self._servers.required(valid_key(key))
-        self._builder.add_disks(server, disks)
-        return self._seen(server)
+        return self._with_machine(key).add_disks(key, disks)
 
     def set_power(self, key: str, *, on: bool) -> Machine:
         """See :class:`Provider`."""
-        server = self._servers.required(valid_key(key))
-        wanted = MachineState.ACTIVE if on else MachineState.STOPPED
-        if server.task in {"powering-on", "powering-off"}:
-            server = self._servers.settled(server)
-        if server.state is not wanted:
-            if server.state not in {MachineState.ACTIVE, MachineState.STOPPED}:
-                raise ProviderError(
-                    ErrorCode.CONFLICT, f"Machine {key} is {server.status}: it can't be switched."
-                )
-            self._servers.act(server, _switching(server.status, on=on))
-            server = self.cloud.until(
-                lambda: self._servers.required(key),
-                lambda now: now.state in {wanted, MachineState.ERROR} and not now.task,
-            )
-        return self._seen(server)
+        return self._with_machine(key).set_power(key, on=on)
 
     def set_isolated(self, key: str, *, isolated: bool) -> Machine:
         """See :class:`Provider`. Every port goes down and into a security group without a rule."""
-        server = self._servers.required(valid_key(key))
-        ports = self._networks.ports(server.id).get(server.id, ())
-        if any(port.up == isolated for port in ports):
-            uid = server.metadata.get(tags.REQUEST_UID, "")
-            group = self._networks.isolation_group() if isolated else self._networks.request_group(uid)
-            for port in ports:
-                self._networks.set_port(port, up=not isolated, security_group=group)
-        return self._seen(server)
+        return self._with_machine(key).set_isolated(key, isolated=isolated)
 
     def release_machine(self, key: str) -> None:
         """See :class:`Provider`. Groups of the request go with its last machine."""
-        server = self._servers.of_key(valid_key(key))
-        uids = {volume.metadata.get(tags.REQUEST_UID, "") for volume in self._volumes.of_machine(key)}
-        if server is not None:
-            uids.add(server.metadata.get(tags.REQUEST_UID, ""))
-            if self._servers.delete(server) is not None:
-                return
-            self.cloud.until(
-                lambda: self._volumes.of_machine(key),
-                lambda now: not any(server.id in volume.servers for volume in now),
-            )
-        for uid in sorted(uids - {""}):
-            self._tidy(uid)
-
-    def _tidy(self, uid: str) -> None:
-        """Delete what the machines of a request shared, once there is none."""
-        if not self._servers.tagged(tags.request_tag(uid)):
-            name = tags.group_name(self._pool, uid)
-            self._networks.delete_groups(name)
-            self._servers.delete_groups(name)
-            self._networks.delete_groups(tags.isolation_name(self._pool))
+        self._with_machine(key).release_machine(key)
 
     # -- disks --------------------------------------------------------------------------------------
+    def _places(self) -> tuple[Project, ...]:
+        """Where disks can be: in a unit's project, and on their way out in the pool's own."""
+        return self._projects() if self._units is None else (*self._projects(), self._home)
+
     def list_disks(self, machine_key: str) -> tuple[Disk, ...]:
         """See :class:`Provider`."""
-        overwrite = self.cloud.settings.overwrite
-        return tuple(volume.disk(overwrite) for volume in self._volumes.of_machine(valid_key(machine_key)))
+        return tuple(one for project in self._places() for one in project.list_disks(machine_key))
 
     def list_all_disks(self, request_uid: str | None = None) -> tuple[Disk, ...]:
         """See :class:`Provider`."""
-        wanted = {} if request_uid is None else {tags.REQUEST_UID: request_uid}
-        overwrite = self.cloud.settings.overwrite
-        return tuple(volume.disk(overwrite) for volume in self._volumes.those(**wanted) if volume.key)
+        return tuple(one for project in self._places() for one in project.list_all_disks(request_uid))
 
     def list_copies(self, disk_key: str) -> tuple[DiskCopy, ...]:
         """See :class:`Provider`. What Cinder and Glance show; not what the storage behind them keeps."""
-        return self._copies.of_disk(disk_key, self._volumes.every_of_key(valid_key(disk_key)))
+        return tuple(one for project in self._places() for one in project.list_copies(disk_key))
 
     def delete_copy(self, copy: DiskCopy) -> None:
         """See :class:`Provider`."""
-        self._copies.delete(copy)
+        for project in self._places():
+            if copy in project.list_copies(copy.disk_key):
+                project.delete_copy(copy)
+
+    def ensure_sanitiser(self, access: Access) -> None:
+        """See :class:`RemoteSanitiser`. It stands in the pool's own project, in which no unit has a role."""
+        self._home.ensure_sanitiser(access)
 
     def attach_to_sanitiser(self, disk_key: str) -> SanitiserDevice:
         """See :class:`Provider`."""
-        return self._sanitiser.attach(self._volumes.required(valid_key(disk_key)))
+        return self._with_disk(disk_key).attach_to_sanitiser(disk_key)
 
     def detach_from_sanitiser(self, disk_key: str) -> None:
         """See :class:`Provider`."""
-        volume = self._volumes.of_key(valid_key(disk_key))
-        if volume is not None:
-            self._sanitiser.detach(volume)
+        self._with_disk(disk_key).detach_from_sanitiser(disk_key)
 
     def delete_disk(self, disk_key: str) -> None:
         """See :class:`Provider`. Cinder keeps a volume while it has snapshots: then the disk stays listed."""
-        volumes = self._volumes.every_of_key(valid_key(disk_key))
-        for volume in volumes:
-            if volume.state is not DiskState.DETACHED:
-                where = (
-                    "the sanitiser"
-                    if volume.state is DiskState.SANITISING
-                    else f"machine {volume.machine_key}"
-                )
-                raise ProviderError(
-                    ErrorCode.CONFLICT, f"Disk {disk_key} is attached to {where}: detach it first."
-                )
-        copies = self._copies.of_disk(disk_key, volumes) if volumes else ()
-        self._copies.mark(copies)
-        if any(copy.kind == "Snapshot" for copy in copies):
-            log.warning("disk %s stays until its snapshots are deleted: Cinder keeps them together", disk_key)
-            return
-        for volume in volumes:
-            self._volumes.delete(volume)
-
-    # -- helpers ------------------------------------------------------------------------------------
-    def _seen(self, server: Server) -> Machine:
-        return _machine(server, self._networks.ports(server.id).get(server.id, ()))
-
-
-def _machine(server: Server, ports: tuple[Port, ...]) -> Machine:
-    return Machine(
-        key=server.key,
-        provider_id=server.id,
-        state=server.state,
-        size=server.size,
-        image=server.metadata.get(tags.IMAGE, ""),
-        addresses=tuple(address for port in ports for address in port.addresses),
-        owner=tags.owner_of(server.metadata),
-        fault=_fault(server),
-        isolated=bool(ports) and not any(port.up for port in ports),
-    )
-
-
-def _fault(server: Server) -> str:
-    if server.state is not MachineState.ERROR:
-        return ""
-    return server.fault or f"Nova shows the server as {server.status} and gives no reason."
-
-
-def _switching(status: str, *, on: bool) -> dict[str, None]:
-    """The action that switches a server on or off from where it is."""
-    if not on:
-        return {"os-stop": None}
-    return {{"SUSPENDED": "resume", "PAUSED": "unpause", "RESCUE": "unrescue"}.get(status, "os-start"): None}
+        self._with_disk(disk_key).delete_disk(disk_key)

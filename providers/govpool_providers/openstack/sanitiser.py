@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from govpool_providers.base import GIB, DiskState, MachineState, SanitiserDevice
+import hashlib
+
+from govpool_providers.base import GIB, Access, DiskState, MachineState, SanitiserDevice
 from govpool_providers.errors import ErrorCode, ProviderError
 from govpool_providers.openstack import tags
 from govpool_providers.openstack.client import Cloud, Document, Service
 from govpool_providers.openstack.images import image_id
 from govpool_providers.openstack.networks import Networks
 from govpool_providers.openstack.servers import SERVERS, Server, Servers
-from govpool_providers.openstack.userdata import serial
+from govpool_providers.openstack.settings import LOCALHOST
+from govpool_providers.openstack.userdata import sanitiser_data, serial
 from govpool_providers.openstack.volumes import BROKEN, MOVING, Volume, Volumes
+
+HOSTNAME_LIMIT = 63
 
 
 class Sanitiser:
@@ -21,6 +26,29 @@ class Sanitiser:
         self._servers = servers
         self._volumes = volumes
         self._networks = networks
+
+    def ensure(self, access: Access) -> None:
+        """See :meth:`RemoteSanitiser.ensure_sanitiser`."""
+        settings = self._cloud.settings.sanitiser
+        if settings.host == LOCALHOST:
+            return
+        if settings.server:
+            raise ProviderError(
+                ErrorCode.INVALID,
+                f"Nobody here has a key to server {settings.server}: run the operator on it and set"
+                " sanitiser.host to localhost, or let one be made of sanitiser.image.",
+            )
+        server = self._own()
+        if server is not None and server.metadata.get(tags.SANITISER_KEY) != _mark_of(access):
+            if self._volumes.those(**{tags.SANITISER: server.id}):
+                raise ProviderError(
+                    ErrorCode.CONFLICT,
+                    f"The sanitiser {server.id} has other keys than ours and disks attached: detach them.",
+                )
+            if self._servers.delete(server) is not None:
+                raise ProviderError(ErrorCode.RETRYABLE, "The sanitiser with other keys is being deleted.")
+            server = None
+        self._running(self._servers.settled(server or self._create(access)))
 
     def attach(self, volume: Volume) -> SanitiserDevice:
         """See :meth:`Provider.attach_to_sanitiser`; the mark is written first, so a death leaves no doubt."""
@@ -81,8 +109,16 @@ class Sanitiser:
                 )
             server = Server.of(found["server"])
         else:
-            there = sorted(self._servers.tagged(tags.SANITISER_TAG), key=lambda server: server.id)
-            server = self._servers.settled(there[0] if there else self._create())
+            server = self._servers.settled(self._own() or self._create(None))
+        return self._running(server)
+
+    def _own(self) -> Server | None:
+        """The pool's own sanitiser, if it was made."""
+        there = [server for server in self._servers.tagged(tags.SANITISER_TAG) if not server.leaving]
+        return min(there, key=lambda server: server.id, default=None)
+
+    @staticmethod
+    def _running(server: Server) -> Server:
         if server.state is not MachineState.ACTIVE:
             said = f": {server.fault}" if server.fault else ""
             raise ProviderError(
@@ -90,7 +126,7 @@ class Sanitiser:
             )
         return server
 
-    def _create(self) -> Server:
+    def _create(self, access: Access | None) -> Server:
         settings = self._cloud.settings
         wanted = settings.sanitiser
         if not wanted.image or not wanted.network:
@@ -98,9 +134,11 @@ class Sanitiser:
                 ErrorCode.INVALID,
                 "The pool has no sanitiser: set sanitiser.server, or sanitiser.image and sanitiser.network.",
             )
+        name = f"govpool-sanitiser-{settings.pool}"
         body: Document = {
             "server": {
-                "name": f"govpool-sanitiser-{settings.pool}",
+                "name": name,
+                "config_drive": settings.config_drive,
                 "flavorRef": self._servers.flavor(wanted.size, ""),
                 "networks": [{"uuid": self._networks.network(wanted.network)}],
                 "metadata": {tags.POOL: settings.pool},
@@ -117,5 +155,12 @@ class Sanitiser:
                 ],
             }
         }
+        if access is not None:
+            body["server"]["user_data"] = sanitiser_data(name[:HOSTNAME_LIMIT].rstrip("-"), access)
+            body["server"]["metadata"][tags.SANITISER_KEY] = _mark_of(access)
         made = self._cloud.post(Service.COMPUTE, "/servers", body, microversion=SERVERS)
-        return Server.of({"name": body["server"]["name"], "status": "BUILD", **made["server"]})
+        return Server.of({"name": name, "status": "BUILD", **made["server"]})
+
+
+def _mark_of(access: Access) -> str:
+    return hashlib.sha256(access.host_public_key.encode()).hexdigest()

@@ -141,15 +141,23 @@ class Servers:
 
     # -- acting -------------------------------------------------------------------------------------
     def create(
-        self, want: MachineWant, volumes: Mapping[str, str], flavor: str, network: str, security_group: str
+        self,
+        want: MachineWant,
+        volumes: Mapping[str, str],
+        flavor: str,
+        plug: Mapping[str, str],
+        security_group: str,
     ) -> Server:
-        """Create the server on its volumes, with everything it needs: nothing has to be done afterwards."""
+        """Create the server on its volumes, with everything it needs: nothing has to be done afterwards.
+
+        ``plug`` is what Nova plugs in: a network, or a port that has its security group already.
+        """
         settings = self._cloud.settings
         body: Document = {
             "server": {
                 "name": want.hostname,
                 "flavorRef": flavor,
-                "networks": [{"uuid": network}],
+                "networks": [dict(plug)],
                 "security_groups": [{"name": security_group}],
                 "metadata": tags.of_server(self._pool, want),
                 "tags": tags.server_tags(self._pool, want),

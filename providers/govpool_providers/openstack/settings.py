@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from ipaddress import ip_network
 
 from govpool_providers.base import OverwriteProof, PoolConnection, Size
 from govpool_providers.errors import ErrorCode, ProviderError
@@ -26,7 +27,11 @@ AUTH = (
     "project_domain_name",
 )
 """What of the settings and the Secret belongs to the log-in, named as in ``clouds.yaml``."""
+LOCALHOST = "localhost"
+"""The sanitiser's host where the operator itself runs on it."""
 KEPT_SECRET = frozenset({"password", "application_credential_secret"})
+PLANNED = (".cidr", ".dns", ".outside")
+"""Ends of the settings that plan a network."""
 INGRESS = re.compile(r"(?P<protocol>tcp|udp):(?P<port>\d{1,5})(?:@(?P<prefix>[0-9a-f:.]+/\d{1,3}))?")
 
 
@@ -45,6 +50,34 @@ class Ingress:
     protocol: str
     port: int
     prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPlan:
+    """A network that govpool makes: addresses, name servers, and the external network behind its router."""
+
+    name: str
+    cidr: str
+    dns: tuple[str, ...]
+    outside: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnitSettings:
+    """How units are kept apart. ``projects`` maps units to projects (id or name) that exist already."""
+
+    apart: bool
+    prefix: str
+    domain: str
+    """Id of the domain that projects are made in; empty for the log-in project's own."""
+    domain_scope: bool
+    """Whether Keystone is asked with a token for the domain, as a domain's manager has to."""
+    role: str
+    """The role that the pool's own account gets in a unit's project."""
+    user_role: str
+    """The role of the account that each unit gets; empty for none."""
+    quotas: bool
+    projects: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +119,13 @@ class OpenStackSettings:
     create_flavors: bool
     availability_zone: str
     spread: Spread
-    ingress: tuple[Ingress, ...]
+    ingress: Mapping[str, tuple[Ingress, ...]]
+    """What reaches new machines, by kind of network; the empty name is for kinds without an entry."""
+    plans: Mapping[str, NetworkPlan]
+    """Networks that govpool makes."""
+    floating: Mapping[str, str]
+    """By network, the external network that its machines' floating addresses come from."""
+    units: UnitSettings
     config_drive: bool
     overwrite: OverwriteProof
     sanitiser: SanitiserSettings
@@ -117,11 +156,19 @@ class OpenStackSettings:
                     name: value
                     for name, value in given.items()
                     if name.partition(".")[0] in {"image", "network", "flavor", "volume_type"}
+                    and not name.endswith(PLANNED)
                 },
                 create_flavors=_yes(given, "create_flavors", default=False),
                 availability_zone=given.get("availability_zone", ""),
                 spread=Spread(given.get("spread", Spread.SOFT)),
-                ingress=tuple(_ingress(text) for text in given.get("ingress", "tcp:22").split(",") if text),
+                ingress=_all_ingress(given),
+                plans=_plans(given),
+                floating={
+                    name.partition(".")[2]: value
+                    for name, value in given.items()
+                    if name.startswith("floating.")
+                },
+                units=_units(connection.pool, given),
                 config_drive=_yes(given, "config_drive", default=True),
                 overwrite=OverwriteProof(given.get("overwrite", OverwriteProof.COPY_ON_WRITE)),
                 sanitiser=_sanitiser(given),
@@ -137,6 +184,10 @@ class OpenStackSettings:
     def called(self, kind: str, name: str) -> str:
         """What the cloud calls an image, network, flavour or volume type that govpool calls ``name``."""
         return self.names.get(f"{kind}.{name}", name)
+
+    def ingress_of(self, network: str) -> tuple[Ingress, ...]:
+        """What reaches a new machine on a network."""
+        return self.ingress.get(network, self.ingress[""])
 
     @property
     def limited(self) -> bool:
@@ -158,6 +209,43 @@ def _sanitiser(given: Mapping[str, str]) -> SanitiserSettings:
         root_gib=_positive(given, "sanitiser.root_gib", 10),
         host=given.get("sanitiser.host", ""),
         device=given.get("sanitiser.device", "/dev/disk/by-id/virtio-{serial}"),
+    )
+
+
+def _all_ingress(given: Mapping[str, str]) -> dict[str, tuple[Ingress, ...]]:
+    texts = {"": "tcp:22"} | {
+        name.partition(".")[2]: text
+        for name, text in given.items()
+        if name == "ingress" or name.startswith("ingress.")
+    }
+    return {name: tuple(_ingress(one) for one in text.split(",") if one) for name, text in texts.items()}
+
+
+def _plans(given: Mapping[str, str]) -> dict[str, NetworkPlan]:
+    plans = {}
+    for key, cidr in given.items():
+        if key.startswith("network.") and key.endswith(".cidr"):
+            name = key.removeprefix("network.").removesuffix(".cidr")
+            ip_network(cidr)
+            servers = given.get(f"network.{name}.dns", "")
+            dns = tuple(one.strip() for one in servers.split(",") if one.strip())
+            plans[name] = NetworkPlan(name, cidr, dns, given.get(f"network.{name}.outside", ""))
+    return plans
+
+
+def _units(pool: str, given: Mapping[str, str]) -> UnitSettings:
+    projects = {
+        name.removeprefix("project."): value for name, value in given.items() if name.startswith("project.")
+    }
+    return UnitSettings(
+        apart=_yes(given, "units.apart", default=bool(projects)),
+        prefix=given.get("units.prefix", f"govpool-{pool}-"),
+        domain=given.get("units.domain", ""),
+        domain_scope=_yes(given, "units.domain_scope", default=False),
+        role=given.get("units.role", "member"),
+        user_role=given.get("units.user_role", ""),
+        quotas=_yes(given, "units.quotas", default=True),
+        projects=projects,
     )
 
 

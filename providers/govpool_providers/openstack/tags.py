@@ -13,10 +13,13 @@ MACHINE = "govpool-machine"
 DISK_NAME = "govpool-disk-name"
 ROOT = "govpool-root"
 IMAGE = "govpool-image"
+NETWORK = "govpool-network"
 FRESH = "govpool-fresh"
 """On a volume that no server has had yet: it holds nobody's data."""
 SANITISER = "govpool-sanitiser"
 """On a volume: the sanitiser's server id, from before it is attached there until it is detached."""
+SANITISER_KEY = "govpool-sanitiser-key"
+"""On the sanitiser's server: the SHA-256 of the host key that it was made with."""
 COPY_OF = "govpool-copy-of"
 """On a snapshot, backup or image: the key of the disk that it was made of."""
 REQUEST_UID = "govpool-request-uid"
@@ -55,6 +58,21 @@ def isolation_name(pool: str) -> str:
     return f"govpool-{pool}-isolated"[:VALUE_LIMIT]
 
 
+def network_name(pool: str, network: str) -> str:
+    """What a network that govpool made is called; its subnet and router too."""
+    return f"govpool-{pool}-{network}"[:VALUE_LIMIT]
+
+
+def port_name(pool: str, key: str) -> str:
+    """What the port of a machine with a floating address is called; and how that address is described."""
+    return f"govpool-{pool}-machine-{key}"[:VALUE_LIMIT]
+
+
+def ours(pool: str, name: str) -> bool:
+    """Whether a name without tags is one that govpool gives."""
+    return name.startswith(f"govpool-{pool}-")
+
+
 def of_owner(owner: Owner) -> dict[str, str]:
     """An owner as metadata."""
     return {
@@ -78,7 +96,7 @@ def owner_of(metadata: Mapping[str, str]) -> Owner:
 
 def of_server(pool: str, want: MachineWant) -> dict[str, str]:
     """A server's metadata."""
-    return {POOL: pool, KEY: want.key, IMAGE: want.image, **of_owner(want.owner)}
+    return {POOL: pool, KEY: want.key, IMAGE: want.image, NETWORK: want.network, **of_owner(want.owner)}
 
 
 def server_tags(pool: str, want: MachineWant) -> list[str]:

@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Mapping
 
-from govpool_providers.base import MachineWant
+from govpool_providers.base import Access, MachineWant
 
 SERIAL_LENGTH = 20
 """How much of a volume's id virtio shows as its serial number."""
@@ -23,14 +23,32 @@ def user_data(want: MachineWant, volumes: Mapping[str, str]) -> str:
     Host name, the machine's own host key, the operator's account, and a file system under
     ``/data/<name>`` for each data disk that has none yet.
     """
-    access = want.access
     devices = {
         disk.name: f"/dev/disk/by-id/virtio-{serial(volumes[disk.key])}"
         for disk in want.disks
         if not disk.root
     }
     config = {
-        "hostname": want.hostname,
+        **_identity(want.hostname, want.access),
+        "fs_setup": [
+            {"device": device, "filesystem": "ext4", "label": name[:16], "overwrite": False}
+            for name, device in devices.items()
+        ],
+        "mounts": [
+            [device, f"/data/{name}", "ext4", "defaults,nofail", "0", "2"] for name, device in devices.items()
+        ],
+    }
+    return _encoded(config)
+
+
+def sanitiser_data(hostname: str, access: Access) -> str:
+    """The sanitiser's user data: its host key and the operator's account. It mounts no volume, ever."""
+    return _encoded(_identity(hostname, access))
+
+
+def _identity(hostname: str, access: Access) -> dict[str, object]:
+    return {
+        "hostname": hostname,
         "ssh_deletekeys": True,
         "ssh_genkeytypes": [],
         "ssh_keys": {
@@ -48,12 +66,8 @@ def user_data(want: MachineWant, volumes: Mapping[str, str]) -> str:
                 "ssh_authorized_keys": [access.authorized_key],
             }
         ],
-        "fs_setup": [
-            {"device": device, "filesystem": "ext4", "label": name[:16], "overwrite": False}
-            for name, device in devices.items()
-        ],
-        "mounts": [
-            [device, f"/data/{name}", "ext4", "defaults,nofail", "0", "2"] for name, device in devices.items()
-        ],
     }
+
+
+def _encoded(config: dict[str, object]) -> str:
     return base64.b64encode(f"#cloud-config\n{json.dumps(config)}\n".encode()).decode()

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
 
 from tests.openstack.bed.layout import APIS, CLOUD, REGION, Layout
 
+EXAMPLES = Path(__file__).parents[3] / "examples/openstack-policy"
+POLICIES = ("nova", "cinder", "neutron")
+"""Services that run with the policy that the documentation recommends."""
 Sections = dict[str, dict[str, object]]
 
 
@@ -27,6 +31,8 @@ def write_all(bed: Layout) -> None:
         path.chmod(0o600)
     bed.clouds_yaml.touch(mode=0o600)
     bed.clouds_yaml.write_text(_clouds(bed))
+    for service in POLICIES:
+        shutil.copyfile(EXAMPLES / f"{service}.yaml", bed.etc / service / "policy.yaml")
     shutil.copyfile(bed.venv / "etc/nova/api-paste.ini", bed.etc / "nova/api-paste.ini")
     folders = ("glance/images", "glance/staging", "glance/tasks", "nova/instances", "nova-compute/instances")
     for folder in folders:
@@ -100,6 +106,10 @@ def _common(bed: Layout, name: str) -> dict[str, object]:
         "rpc_response_timeout": 60,
         "executor_thread_pool_size": 32,
     }
+
+
+def _policy(bed: Layout, name: str) -> Sections:
+    return {"oslo_policy": {"policy_file": bed.etc / name / "policy.yaml"}}
 
 
 def _messaging(bed: Layout, name: str) -> Sections:
@@ -186,6 +196,7 @@ def _neutron(bed: Layout) -> Sections:
         "ml2_type_flat": {"flat_networks": "*"},
         "securitygroup": {"enable_security_group": True},
         **_tokens(bed, "neutron"),
+        **_policy(bed, "neutron"),
         **_messaging(bed, "neutron"),
     }
 
@@ -219,6 +230,7 @@ def _nova(bed: Layout, *, with_database: bool) -> Sections:
         "glance": _account(bed, "glance"),
         **(databases if with_database else {}),
         **_tokens(bed, "nova"),
+        **_policy(bed, "nova"),
         **_messaging(bed, name),
     }
 
@@ -243,6 +255,7 @@ def _cinder(bed: Layout) -> Sections:
         "database": _database(bed, "cinder"),
         "nova": _account(bed, "nova"),
         **_tokens(bed, "cinder"),
+        **_policy(bed, "cinder"),
         **_messaging(bed, "cinder"),
     }
 

@@ -45,6 +45,11 @@ async def keys_of(kube: Kube, server: CloudServer) -> Keys:
     return _keys(await secrets.once(kube, _secret_name(server), _make))
 
 
+async def sanitiser_keys(kube: Kube, pool: str) -> Keys:
+    """The keys of a pool's sanitiser (净化机), where it is a machine of its own."""
+    return _keys(await secrets.once(kube, f"sanitiser-{pool}", _make))
+
+
 async def known_keys(kube: Kube, server: CloudServer) -> Keys | None:
     """The machine's keys if there are any. Who wants to get in must not make new ones: they open nothing."""
     values = await secrets.read(kube, _secret_name(server))

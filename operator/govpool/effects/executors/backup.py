@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import cast
 
@@ -13,7 +12,7 @@ from govpool.effects import secrets
 from govpool.effects.executors.base import OrderContext, OrderResult
 from govpool.effects.executors.disks import Leaving, leaving, on_sanitiser
 from govpool.effects.executors.evidence import keep_json
-from govpool.effects.executors.runs import broken, first_failure, play, sanitisers
+from govpool.effects.executors.runs import broken, first_failure, place, play, sanitisers
 from govpool.effects.playbooks import PlaybookResult, PlaybookRun
 from govpool.rules.certificate_evidence import EvidenceError, backup_proof
 from govpool_providers.base import SanitiserDevice
@@ -43,7 +42,7 @@ async def run(context: OrderContext) -> OrderResult:
             PlaybookRun(
                 PLAYBOOK,
                 context.order.spec.run_key,
-                sanitisers(devices),
+                await sanitisers(context, devices),
                 _variables(context, repository.location, devices),
                 {"backup_password": password["password"]},
                 timeout=TIMEOUT,
@@ -63,8 +62,7 @@ def _variables(
         "backup_run_key": context.order.spec.run_key,
         "backup_request_uid": context.request.metadata.uid,
         "backup_repository": repository,
-        "backup_state_dir": str(context.state_dir / "backup"),
-        "ansible_python_interpreter": sys.executable,
+        **place(context, devices, "backup"),
     }
 
 

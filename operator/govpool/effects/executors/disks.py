@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from govpool.effects import access
 from govpool.effects.executors.base import OrderContext
-from govpool_providers.base import Disk, SanitiserDevice
+from govpool_providers.base import Disk, RemoteSanitiser, SanitiserDevice
 from govpool_providers.errors import ProviderError
 
 
@@ -43,6 +44,9 @@ async def on_sanitiser(
     A kill leaves them attached: attaching again is the same, and the next run detaches them.
     """
     provider, fault = context.provider.provider, None
+    if isinstance(provider, RemoteSanitiser):
+        keys = await access.sanitiser_keys(context.kube, context.pool.metadata.name)
+        await context.provider.insist(lambda: provider.ensure_sanitiser(keys.access))
     devices: dict[str, SanitiserDevice] = {}
     try:
         for item in disks:

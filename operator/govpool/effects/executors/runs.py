@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 
 from pydantic import JsonValue
@@ -42,20 +43,35 @@ def first_address(server: CloudServer) -> str | None:
     return server.status.addresses[0] if server.status and server.status.addresses else None
 
 
-def sanitisers(devices: Mapping[str, SanitiserDevice]) -> tuple[Target, ...]:
+async def sanitisers(context: OrderContext, devices: Mapping[str, SanitiserDevice]) -> tuple[Target, ...]:
     """The trusted sanitiser (净化机) for a playbook, once for each disk, under the disk's key: so Ansible
     works on several disks at once, and tells of each by its name.
 
     Raises:
-        ProviderError: Invalid for another sanitiser than this machine: this version knows no key to it.
+        KubeError: the API server, which keeps the keys to a sanitiser that is a machine of its own.
     """
-    for device in devices.values():
-        if device.host != LOCALHOST:
-            raise ProviderError(
-                ErrorCode.INVALID,
-                f"the pool attaches disks to {device.host}, but only the operator's own machine is trusted",
-            )
-    return tuple(Target(key, LOCALHOST, "root", "", "", connection="local") for key in devices)
+    if not remote(devices):
+        return tuple(Target(key, LOCALHOST, "root", "", "", connection="local") for key in devices)
+    keys = await access.sanitiser_keys(context.kube, context.pool.metadata.name)
+    return tuple(keys.target(key, device.host) for key, device in devices.items())
+
+
+def remote(devices: Mapping[str, SanitiserDevice]) -> bool:
+    """Whether the sanitiser is another machine than the operator's own."""
+    return any(device.host != LOCALHOST for device in devices.values())
+
+
+def place(context: OrderContext, devices: Mapping[str, SanitiserDevice], name: str) -> dict[str, JsonValue]:
+    """Where the playbook ``name`` keeps its state, and which Python runs it: this one, or the sanitiser's.
+
+    On a sanitiser of its own the role's default folder is on its root disk.
+    """
+    if remote(devices):
+        return {"ansible_python_interpreter": "/usr/bin/python3"}
+    return {
+        f"{name}_state_dir": str(context.state_dir / name),
+        "ansible_python_interpreter": sys.executable,
+    }
 
 
 async def play(context: OrderContext, run: PlaybookRun) -> PlaybookResult:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import secrets as random
-import sys
 from collections.abc import Mapping
 
 from pydantic import JsonValue
@@ -16,7 +15,7 @@ from govpool.effects import secrets
 from govpool.effects.executors.base import OrderContext, OrderResult
 from govpool.effects.executors.disks import Leaving, leaving, on_sanitiser
 from govpool.effects.executors.evidence import keep_json
-from govpool.effects.executors.runs import broken, first_failure, play, sanitisers
+from govpool.effects.executors.runs import broken, first_failure, place, play, sanitisers
 from govpool.effects.playbooks import PlaybookResult, PlaybookRun
 from govpool.rules.certificate_evidence import EvidenceError, sanitisation
 from govpool_providers.base import DiskCopy, SanitiserDevice
@@ -41,7 +40,7 @@ async def run(context: OrderContext) -> OrderResult:
             PlaybookRun(
                 PLAYBOOK,
                 context.order.spec.run_key,
-                sanitisers(devices),
+                await sanitisers(context, devices),
                 _variables(context, devices, order, keys),
                 {KEY_VARIABLE.format(index=index): keys[key] for index, key in enumerate(order)},
                 timeout=TIMEOUT,
@@ -89,8 +88,7 @@ def _variables(
     return {
         "wipe_disks_of": wanted,
         "wipe_run_key": context.order.spec.run_key,
-        "wipe_state_dir": str(context.state_dir / "wipe"),
-        "ansible_python_interpreter": sys.executable,
+        **place(context, devices, "wipe"),
     }
 
 

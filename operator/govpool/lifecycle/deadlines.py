@@ -9,11 +9,12 @@ from govpool.api.cloudpolicy import CloudPolicy, Role
 from govpool.api.cloudresourcerequest import Deadline, RequestContent
 from govpool.lifecycle.decision import StageResult, earliest
 from govpool.lifecycle.observation import RequestObservation
+from govpool.lifecycle.spans import asked_of
 from govpool.lifecycle.submission import Judged, Submission
 from govpool.rules import cycles
 from govpool.rules.calendar import WorkCalendar
 from govpool.rules.citation import clause
-from govpool.rules.temporary import next_turn
+from govpool.rules.temporary import next_turn, while_asked
 
 
 def deadlines(
@@ -77,7 +78,8 @@ def next_look(
     """The next time at which something changes by itself: a clock, a trial's end, a lead time."""
     strikes = [d.due + timedelta(seconds=1) for d in due if d.due and not d.overdue]
     looks = [*others, *(result.look_again for result in results if result.look_again)]
-    turn = _next_turn(found.approved.content, policy, observation.now) if found.approved else None
+    held = while_asked(found.approved.content, asked_of(found)) if found.approved else None
+    turn = _next_turn(held, policy, observation.now) if held else None
     return earliest(turn, *(time for time in (*strikes, *looks) if time > observation.now))
 
 

@@ -34,6 +34,7 @@ from govpool.rules.emergency import (
     papers_overdue,
     same_cause,
 )
+from govpool.rules.temporary import while_asked
 
 
 def use_after(
@@ -165,9 +166,13 @@ def in_effect(
 ) -> ApprovedRevision:
     """The revision as it is carried out: after an emergency's end without what came with it (BZ-24).
 
-    While an extension that was asked for in time (``asked``) lies before the authority nothing is taken away.
+    While an extension that was asked for in time (``asked``) lies before the authority nothing is taken away,
+    of an emergency as of a temporary expansion (BZ-22).
     Where nothing was held before, its end is an end of use: backup, wipe and certificate as for any other.
     """
+    stays = while_asked(approved.content, asked)
+    if stays is not approved.content:
+        approved = approved.model_copy(update={"content": stays})
     if not in_force(approved):
         return approved
     use = standing(status, approved)

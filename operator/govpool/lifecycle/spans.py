@@ -17,6 +17,7 @@ from govpool.rules.citation import clause
 from govpool.rules.delivery import missing_reports
 from govpool.rules.emergency import article_of, extension_until, papers_decided
 from govpool.rules.migration import keep_until, kept_since
+from govpool.rules.temporary import while_asked
 
 MAX_WHAT = 256
 
@@ -135,7 +136,14 @@ def _expansions(
         return
     calendar = WorkCalendar.of(policy)
     today = calendar.local_day(observation.now)
-    for one in found.approved.content.term.temporary:
+    under = clause(policy, rule.article)
+    staying = while_asked(found.approved.content, asked_of(found)).term.temporary
+    for one, stays in zip(found.approved.content.term.temporary, staying, strict=True):
+        if one.ends < today <= stays.ends:
+            kept = message("terms.expansion-stays", count=one.additional_count, server=one.server)
+            yield _ending(
+                observation, kept, calendar.start_of(one.starts), calendar.end_of(stays.ends), under
+            )
         if not one.starts <= today <= one.ends:
             continue
         end = calendar.end_of(one.ends)
@@ -146,7 +154,7 @@ def _expansions(
             server=one.server,
             extension=_extension(observation, latest),
         )
-        yield _ending(observation, text, calendar.start_of(one.starts), end, clause(policy, rule.article))
+        yield _ending(observation, text, calendar.start_of(one.starts), end, under)
 
 
 def _extension(observation: RequestObservation, latest: datetime | None) -> str:

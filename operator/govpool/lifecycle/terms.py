@@ -12,7 +12,7 @@ from govpool.lifecycle.clocks import clocks_told, happening
 from govpool.lifecycle.conditions import condition
 from govpool.lifecycle.emergency import in_force
 from govpool.lifecycle.observation import RequestObservation
-from govpool.lifecycle.spans import holds, old_environment, papers_wanted
+from govpool.lifecycle.spans import asked_of, holds, old_environment, papers_wanted
 from govpool.lifecycle.submission import Submission
 from govpool.messages import Message, message
 from govpool.rules import cycles
@@ -20,6 +20,7 @@ from govpool.rules.calendar import WorkCalendar
 from govpool.rules.citation import clause
 from govpool.rules.emergency import article_of
 from govpool.rules.migration import removed_too_early
+from govpool.rules.temporary import while_asked
 
 
 # -- the story -----------------------------------------------------------------------------------
@@ -33,6 +34,7 @@ def happenings(
     return [
         *clocks_told(after, policy),
         *_emergency_told(observation, policy, after),
+        *_expansions_told(observation, policy, found),
         *_cycles_told(observation, policy, found, after),
         *_old_environment_told(observation, policy, found),
     ]
@@ -55,6 +57,27 @@ def _emergency_told(
     if use.over and use.ends:
         ended = message("terms.emergency-over", ends=use.ends.isoformat()).render(observation.language)
         yield happening("EmergencyOver", use.ends, ended, under, f"{key}/over/{use.ends.isoformat()}")
+
+
+def _expansions_told(
+    observation: RequestObservation, policy: CloudPolicySpec, found: Submission
+) -> Iterator[Happening]:
+    """BZ-22: what stays past its last day, because nobody has decided yet."""
+    if policy.temporary is None or found.approved is None or not holds(found):
+        return
+    calendar = WorkCalendar.of(policy)
+    under, today = clause(policy, policy.temporary.article), calendar.local_day(observation.now)
+    held = found.approved.content
+    for one, stays in zip(
+        held.term.temporary, while_asked(held, asked_of(found)).term.temporary, strict=True
+    ):
+        if one.ends < today <= stays.ends:
+            text = message(
+                "terms.expansion-over", count=one.additional_count, server=one.server, ends=one.ends
+            )
+            key = f"expansion/{one.server}/{one.ends.isoformat()}/stays"
+            at = calendar.start_of(one.ends + timedelta(days=1))
+            yield happening("ExpansionStays", at, text.render(observation.language), under, key)
 
 
 def _cycles_told(

@@ -98,6 +98,14 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{count} more of {server} end by themselves. {extension}",
         "{server} 临时扩容的 {count} 台云服务器到期自动收回。{extension}",
     ),
+    "terms.expansion-stays": (
+        "{count} more of {server} stay while the extension that was asked for in time is not decided.",
+        "{server} 临时扩容的 {count} 台云服务器已按期申请延期，审批期间予以保留。",
+    ),
+    "terms.expansion-over": (
+        "{count} more of {server} stay past {ends}: their extension was asked for in time and is not decided yet.",
+        "{server} 临时扩容的 {count} 台云服务器已按期申请延期，尚未审定，{ends} 之后暂予保留。",
+    ),
     # Business cycles (业务周期)
     "terms.cycle-of-no-group": (
         "Business cycle {cycle} names the group {server}, which the request does not have: correct its server.",

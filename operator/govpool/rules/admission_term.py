@@ -25,6 +25,7 @@ from govpool.rules.emergency import (
 )
 from govpool.rules.procedure import procedure
 from govpool.rules.refusal import Refusal
+from govpool.rules.temporary import prolonged
 
 
 def check(
@@ -62,7 +63,7 @@ def check(
         yield Refusal("TemporaryNotProvided", text, clause(policy, policy.change.article))
         return
     for expansion in added:
-        yield from _expansion(expansion, _extended(expansion, held), rule, policy, now)
+        yield from _expansion(expansion, prolonged(expansion, held), rule, policy, now)
 
 
 def _expands(
@@ -156,17 +157,3 @@ def last_day(calendar: WorkCalendar, first: date, rule: TemporaryRule) -> date:
     """The last day of the longest expansion that starts on ``first``: P3M from 1 March ends on 31 May."""
     over = calendar.local_day(calendar.after(calendar.start_of(first), rule.max_duration))
     return over - timedelta(days=1)
-
-
-def _extended(wanted: TemporaryExpansion, held: list[TemporaryExpansion]) -> TemporaryExpansion | None:
-    """The expansion in force that ``wanted`` prolongs: the same one with a later end, or one that it runs
-    into or follows without a day between. Otherwise a chain of short ones would last for ever without being
-    asked for ahead.
-    """
-    day = timedelta(days=1)
-    before = [
-        one
-        for one in held
-        if one.server == wanted.server and one.starts <= wanted.starts <= one.ends + day < wanted.ends + day
-    ]
-    return max(before, key=lambda one: one.ends, default=None)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import yaml
 
 from govpool.api.cloudpolicy import CloudPolicy
-from govpool.api.cloudresourcerequest import RequestContent
+from govpool.api.cloudresourcerequest import RequestContent, TemporaryExpansion
 from govpool.rules.calendar import WorkCalendar
-from govpool.rules.temporary import count_on, next_turn
+from govpool.rules.temporary import count_on, next_turn, while_asked
 
 ROOT = Path(__file__).parents[3]
 POLICY = CloudPolicy.model_validate(yaml.safe_load((ROOT / "policies/yiyang-2025.yaml").read_text()))
@@ -65,3 +65,42 @@ def test_bz_22_the_next_turn_is_a_midnight_in_the_policys_zone(now: str, turn: s
     found = next_turn(CONTENT, WorkCalendar.of(POLICY.spec), datetime.fromisoformat(now).replace(tzinfo=UTC))
     assert (found.date().isoformat() if found else None) == turn
     assert found is None or (found.hour, found.minute, str(found.tzinfo)) == (0, 0, "Asia/Shanghai")
+
+
+def with_expansions(*spans: tuple[int, str, str]) -> RequestContent:
+    temporary = [
+        TemporaryExpansion.model_validate(
+            {"server": "web", "additionalCount": more, "starts": starts, "ends": ends}
+        )
+        for more, starts, ends in spans
+    ]
+    return CONTENT.model_copy(update={"term": CONTENT.term.model_copy(update={"temporary": temporary})})
+
+
+@pytest.mark.parametrize(
+    ("asked", "last"),
+    [
+        # The same one with a later end, and one that follows without a day between.
+        (((3, "2027-02-01", "2027-03-31"),), "2027-03-31"),
+        (((3, "2027-02-01", "2027-02-20"), (3, "2027-02-21", "2027-03-31")), "2027-03-31"),
+        # A day between: another expansion. An earlier end: none. Nothing asked.
+        (((3, "2027-02-01", "2027-02-20"), (3, "2027-02-22", "2027-03-31")), "2027-02-20"),
+        (((3, "2027-02-01", "2027-02-10"),), "2027-02-20"),
+        ((), "2027-02-20"),
+    ],
+)
+def test_bz_22_what_an_undecided_extension_prolongs_stays(
+    asked: tuple[tuple[int, str, str], ...], last: str
+) -> None:
+    held = with_expansions((3, "2027-02-01", "2027-02-20"))
+    stays = while_asked(held, with_expansions(*asked))
+    (web, _) = stays.servers
+    day = date.fromisoformat(last)
+    assert [count_on(stays, web, one) for one in (day, day + timedelta(days=1))] == [5, 2]
+
+
+def test_bz_22_an_undecided_extension_adds_nothing_to_what_there_is() -> None:
+    held = with_expansions((1, "2027-02-01", "2027-02-20"))
+    stays = while_asked(held, with_expansions((4, "2027-02-01", "2027-03-31")))
+    assert count_on(stays, stays.servers[0], date(2027, 3, 1)) == 3
+    assert while_asked(held, None) is held

@@ -211,6 +211,14 @@ class Project:
         """See :class:`~govpool_providers.base.RemoteSanitiser`."""
         self._sanitiser.ensure(access)
 
+    def has_sanitiser(self) -> bool:
+        """Whether there is a sanitiser of the pool's own."""
+        return self._sanitiser.own() is not None
+
+    def release_sanitiser(self) -> None:
+        """See :meth:`OpenStackProvider.release_sanitiser`."""
+        self._sanitiser.release()
+
     def attach_to_sanitiser(self, disk_key: str) -> SanitiserDevice:
         """See :class:`Provider`."""
         return self._sanitiser.attach(self._volumes.required(valid_key(disk_key)))

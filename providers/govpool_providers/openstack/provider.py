@@ -24,6 +24,7 @@ from govpool_providers.base import (
     UnitWant,
 )
 from govpool_providers.errors import ErrorCode, ProviderError
+from govpool_providers.openstack import transfers
 from govpool_providers.openstack.client import Cloud
 from govpool_providers.openstack.project import Project
 from govpool_providers.openstack.settings import OpenStackSettings
@@ -184,9 +185,22 @@ class OpenStackProvider:
         """See :class:`RemoteSanitiser`. It stands in the pool's own project, in which no unit has a role."""
         self._home.ensure_sanitiser(access)
 
+    def has_sanitiser(self) -> bool:
+        """Whether there is a sanitiser of the pool's own."""
+        return self._home.has_sanitiser()
+
+    def release_sanitiser(self) -> None:
+        """Delete the sanitiser that was made for the pool; the next wipe makes another. Conflict while it has
+        a disk. Call again until :meth:`has_sanitiser` says no.
+        """
+        self._home.release_sanitiser()
+
     def attach_to_sanitiser(self, disk_key: str) -> SanitiserDevice:
-        """See :class:`Provider`."""
-        return self._with_disk(disk_key).attach_to_sanitiser(disk_key)
+        """See :class:`Provider`. A unit's volume is first brought to the pool's own project, for good."""
+        holder = self._with_disk(disk_key)
+        if holder is not self._home:
+            transfers.bring(disk_key, holder.cloud, self.cloud)
+        return self._home.attach_to_sanitiser(disk_key)
 
     def detach_from_sanitiser(self, disk_key: str) -> None:
         """See :class:`Provider`."""

@@ -38,17 +38,23 @@ class Sanitiser:
                 f"Nobody here has a key to server {settings.server}: run the operator on it and set"
                 " sanitiser.host to localhost, or let one be made of sanitiser.image.",
             )
-        server = self._own()
+        server = self.own()
         if server is not None and server.metadata.get(tags.SANITISER_KEY) != _mark_of(access):
-            if self._volumes.those(**{tags.SANITISER: server.id}):
-                raise ProviderError(
-                    ErrorCode.CONFLICT,
-                    f"The sanitiser {server.id} has other keys than ours and disks attached: detach them.",
-                )
-            if self._servers.delete(server) is not None:
-                raise ProviderError(ErrorCode.RETRYABLE, "The sanitiser with other keys is being deleted.")
+            self.release()  # nobody has its key any more, or it was made without one
             server = None
         self._running(self._servers.settled(server or self._create(access)))
+
+    def release(self) -> None:
+        """See :meth:`OpenStackProvider.release_sanitiser`."""
+        server = self.own()
+        if server is None:
+            return
+        if self._volumes.those(**{tags.SANITISER: server.id}):
+            raise ProviderError(
+                ErrorCode.CONFLICT, f"The sanitiser {server.id} still has disks: detach them first."
+            )
+        if self._servers.delete(server) is not None:
+            raise ProviderError(ErrorCode.RETRYABLE, f"The sanitiser {server.id} is still being deleted.")
 
     def attach(self, volume: Volume) -> SanitiserDevice:
         """See :meth:`Provider.attach_to_sanitiser`; the mark is written first, so a death leaves no doubt."""
@@ -109,10 +115,10 @@ class Sanitiser:
                 )
             server = Server.of(found["server"])
         else:
-            server = self._servers.settled(self._own() or self._create(None))
+            server = self._servers.settled(self.own() or self._create(None))
         return self._running(server)
 
-    def _own(self) -> Server | None:
+    def own(self) -> Server | None:
         """The pool's own sanitiser, if it was made."""
         there = [server for server in self._servers.tagged(tags.SANITISER_TAG) if not server.leaving]
         return min(there, key=lambda server: server.id, default=None)

@@ -30,6 +30,8 @@ from govpool.effects.endpoint import Address
 from govpool.effects.fence import Fence
 from govpool.effects.kube import Json, Kube, KubeError
 from govpool.effects.kube_errors import advice
+from govpool.effects.notify.config import NotifyConfig
+from govpool.effects.notify.notifier import TOLD_OF, Notifier
 from govpool.effects.observed import reconciling
 from govpool.effects.playbooks import sweep_stale
 from govpool.effects.pools import Pools
@@ -87,6 +89,8 @@ class Options:
     """Which namespaces it keeps."""
     address: Address | None = None
     """Where health and metrics are served; None: nowhere."""
+    notifications: NotifyConfig | None = None
+    """Whom it tells what, and how; None: nobody."""
 
 
 class Operator:
@@ -112,6 +116,7 @@ class Operator:
         self.fault: BaseException | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._unsure = asyncio.Event()
+        self.notifier: Notifier | None = None
         self.kube: Kube
         self.clock: Clock
         self.queue: WorkQueue
@@ -144,8 +149,18 @@ class Operator:
         self._spawn(self._sweep_for_ever(), "sweep")
         for number in range(self._options.workers):
             self._spawn(self._work(), f"worker {number}")
+        self._notify()
         self.streams.begin()
         self.started = True
+
+    def _notify(self) -> None:
+        if self._options.notifications is None:
+            return
+        self.notifier = Notifier(self._options.notifications, self.kube, self.store, self.clock)
+        for kind in TOLD_OF:
+            for resource in self.store.all(kind):
+                self.notifier.touched(resource)
+        self._spawn(self.notifier.run(), "notifier")
 
     def equip(self, kube: Kube, clock: Clock, pools: Pools, queue: WorkQueue) -> None:
         """What it works with: a simulation brings its own."""
@@ -243,6 +258,8 @@ class Operator:
         self._unsure.set()
 
     def _wake(self, before: Resource | None, after: Resource | None) -> None:
+        if self.notifier is not None and (changed := after or before) is not None:
+            self.notifier.touched(changed)
         for key in woken(self.store, before, after):
             self.queue.add(key)
 
@@ -298,9 +315,14 @@ class Operator:
             Exception: a bug.
         """
         with reconciling(key, self.store.find(key)) as outcome:
-            outcome.result = await self._attempt(key)
+            outcome.result = await self.carry_out(key)
 
-    async def _attempt(self, key: Key) -> str:
+    async def carry_out(self, key: Key) -> str:
+        """Reconcile the key as :meth:`attempt` does, unobserved; what became of it, in one word.
+
+        Raises:
+            Exception: a bug.
+        """
         try:
             decision = await self.reconciler.reconcile(key)
         except KubeError as error:

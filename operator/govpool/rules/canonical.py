@@ -23,17 +23,27 @@ def canonical(document: object) -> bytes:
     Raises:
         rfc8785.CanonicalizationError: it has none: a lone surrogate, an integer too large, no JSON at all.
     """
-    if _plain(document):
-        try:
-            return _ENCODER.encode(document).encode()
-        except UnicodeEncodeError as error:
-            raise rfc8785.CanonicalizationError("input contains non-UTF-8 codepoints") from error
-    return rfc8785.dumps(document)  # type: ignore[arg-type]  # what it can't write, it refuses
+    form = document if _plain(document) else _whole(document)
+    if not _plain(form):
+        return rfc8785.dumps(document)  # type: ignore[arg-type]  # what it can't write, it refuses
+    try:
+        return _ENCODER.encode(form).encode()
+    except UnicodeEncodeError as error:
+        raise rfc8785.CanonicalizationError("input contains non-UTF-8 codepoints") from error
 
 
 def sha256_of(document: object) -> str:
     """SHA-256 of the canonical form, in hexadecimal. Raises what :func:`canonical` raises."""
     return hashlib.sha256(canonical(document)).hexdigest()
+
+
+def _whole(value: object) -> object:
+    """The value with integers in place of fractions that are whole, as the form writes them: ``1.0`` as 1."""
+    if type(value) is float and value.is_integer():
+        return int(value)
+    if type(value) is dict:
+        return {name: _whole(item) for name, item in value.items()}
+    return [_whole(item) for item in value] if type(value) is list else value
 
 
 def _plain(value: object) -> bool:

@@ -86,6 +86,8 @@ class Rule:
         return not kept  # ratcheting: what was stored and is left alone stays
 
 
+_REMEMBERED, _REMEMBERED_LENGTH = 512, 4096
+"""How many values, and how long ones as text, are remembered to have passed a node's rules."""
 _SELVES = frozenset({"self", "oldSelf"})
 _REASONS = {
     "FieldValueInvalid": "Invalid value",
@@ -129,6 +131,7 @@ class RuleNode:
         self.rules = [compile_rule(r) for r in node.get("x-kubernetes-validations") or ()]
         for nested in node.get("allOf") or ():
             self.rules += [compile_rule(r) for r in nested.get("x-kubernetes-validations") or ()]
+        self._passed: set[str] = set()
         self.functions = {name: call for rule in self.rules for name, call in rule.functions.items()}
         expressions = [expression for rule in self.rules for expression in rule.expressions]
         self.looked_at = {name: reach(expressions, name).named(node) for name in _SELVES}
@@ -172,9 +175,24 @@ class RuleNode:
         rules = [rule for rule in self.rules if rule.asks(update=update, known=old is not None, kept=kept)]
         if not rules:
             return
+        parts = self.looked_at["self"].of(value), None if old is None else self.looked_at["oldSelf"].of(old)
+        # A rule sees nothing else, no clock either: what has passed once passes again.
+        seen = repr((update, old is not None, kept, *parts))
+        if seen in self._passed:
+            return
+        found = list(self._verdicts(rules, *parts, path=path, known=old is not None))
+        if not found and len(seen) <= _REMEMBERED_LENGTH:
+            if len(self._passed) >= _REMEMBERED:
+                self._passed.clear()
+            self._passed.add(seen)
+        yield from found
+
+    def _verdicts(
+        self, rules: list[Rule], value: Any, old: Any, *, path: str, known: bool
+    ) -> Iterator[FieldError]:
         node = None if self.plain else self.node
-        own = to_cel(self.looked_at["self"].of(value), node)
-        before = None if old is None else to_cel(self.looked_at["oldSelf"].of(old), node)
+        own = to_cel(value, node)
+        before = to_cel(old, node) if known else None
         scopes: dict[bool, Scope] = {}
         for rule in rules:
             scope = scopes.get(rule.optional_old)

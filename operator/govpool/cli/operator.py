@@ -8,16 +8,19 @@ import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from govpool.cli.errors import CliError
+from govpool.cli.errors import CliError, Exit
 from govpool.cli.options import KubeconfigOption, LanguageOption, default_state_dir, language_of
 from govpool.cli.run import run
 from govpool.lifecycle.leadership import LEASE_SECONDS, Timing
 from govpool.lifecycle.sharding import Shard
 from govpool.messages import Language
+
+if TYPE_CHECKING:
+    from govpool.effects.notify.config import NotifyConfig
 
 
 class LogFormat(StrEnum):
@@ -81,6 +84,12 @@ def operator(  # noqa: PLR0913, PLR0917 - its options
         ),
     ] = None,
     http_host: Annotated[str, typer.Option(help="Address to serve them on.")] = "127.0.0.1",
+    notifications: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="GOVPOOL_NOTIFICATIONS", help="Tell people who must act, as this file says (YAML)."
+        ),
+    ] = None,
     log_format: Annotated[
         LogFormat, typer.Option(help="auto: text on a terminal, one JSON object a line elsewhere.")
     ] = LogFormat.AUTO,
@@ -96,7 +105,7 @@ def operator(  # noqa: PLR0913, PLR0917 - its options
 
     levels = {0: logging.WARNING, 1: logging.INFO}
     logs.configure(levels.get(verbose, logging.DEBUG), as_json=log_format.as_json)
-    led = _Led(Timing.of(lease_seconds), _shard(shard), http_host, http_port)
+    led = _Led(Timing.of(lease_seconds), _shard(shard), http_host, http_port, notifications)
     run(_operator(kubeconfig, control_plane_dir, state_dir, liveness, language_of(language), led))
 
 
@@ -108,6 +117,7 @@ class _Led:
     shard: Shard
     http_host: str
     http_port: int | None
+    notifications: Path | None
 
 
 def _shard(text: str) -> Shard:
@@ -115,6 +125,17 @@ def _shard(text: str) -> Shard:
         return Shard.parse(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--shard") from None
+
+
+def _notifications(path: Path | None) -> NotifyConfig | None:
+    if path is None:
+        return None
+    from govpool.effects.notify.config import ConfigError, load
+
+    try:
+        return load(path)
+    except ConfigError as error:
+        raise CliError(f"--notifications: {error}", Exit.USAGE) from None
 
 
 async def _operator(
@@ -141,6 +162,7 @@ async def _operator(
             election=led.timing,
             shard=led.shard,
             address=address,
+            notifications=_notifications(led.notifications),
         )
         try:
             await events.run(options, liveness=liveness)

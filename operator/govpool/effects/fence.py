@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import aiohttp
 
-from govpool.effects.kube_errors import KubeError
+from govpool.effects.kube_errors import NOT_LEADER, KubeError
 from govpool_providers.errors import ErrorCode, ProviderError
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -26,7 +26,10 @@ class NotLeaderError(KubeError):
     """This operator does not lead now: nothing was sent. It may lead again later, or another does."""
 
     def __init__(self, why: str) -> None:
-        super().__init__(0, "NotLeader", f"not done: {why}")
+        super().__init__(0, NOT_LEADER, f"not done: {why}")
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class Fence:

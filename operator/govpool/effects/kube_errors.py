@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+NOT_LEADER = "NotLeader"
+"""Reason of what was not even sent, because another operator may lead."""
+
 
 class KubeError(Exception):
     """The API server refused or did not answer.
@@ -56,7 +59,7 @@ def advice(error: KubeError) -> str:
         return "the API server does not know who this is: renew the token or certificate in the kubeconfig"
     if error.status == 403:
         return "the right is missing: bind the operator's ClusterRole (charts/govpool) to this account"
-    if error.status == 0:
+    if error.status == 0 and error.reason != NOT_LEADER:
         return "is the API server running, and does the kubeconfig name the right one?"
     return ""
 

@@ -48,6 +48,8 @@ class World:
         """By how much people move the clock on whenever they look in vain; empty: not at all."""
         self.operators = kubeconfig
         """What operators log in with."""
+        self.operator_named: Callable[[str], Path] = lambda _: self.operators
+        """What an operator logs in with that has a name of its own."""
 
     # -- GitOps -----------------------------------------------------------------------------------
     async def apply(self, document: dict[str, Any]) -> dict[str, Any]:
@@ -282,6 +284,7 @@ async def world(tmp_path: Path, **settings: Any) -> AsyncIterator[World]:
         try:
             made = World(kube, kubeconfig, tmp_path / "operator")
             made.operators = plane.kubeconfig("operator")
+            made.operator_named = lambda name: plane.add_user(name, ("govpool:operator",))
             await made.install(settings={"state": str(tmp_path / "pool.sqlite")})
             yield made
         finally:

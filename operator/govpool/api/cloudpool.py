@@ -23,6 +23,7 @@ from govpool.api.base import (
 from govpool.api.cloudresourcerequest import Material
 from govpool.api.origin import Origin
 from govpool.api.policy_pool import FiledReport, PeriodicDue
+from govpool.api.pool_drift import DriftRule, Units, UnknownResources
 from govpool.api.pool_exit import Party, PoolExit, PoolExitStatus
 
 MANUAL_PROVIDER = "manual"
@@ -161,6 +162,8 @@ class CloudPoolSpec(Model):
     """Where a dedicated domain opens its data to the platform (BZ-14); a record."""
     reports: Annotated[list[FiledReport], Field(max_length=256)] = []
     """Periodic reports that were filed."""
+    drift: DriftRule = DriftRule()
+    """What govpool may undo of what somebody changed in the pool."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -205,6 +208,12 @@ class CloudPoolStatus(Model):
     """What its servers take."""
     unknown_machines: Annotated[list[ShortText], Field(max_length=64)] = []
     """Machines that carry govpool's tags and belong to no CloudServer; listed, never deleted."""
+    unknown_resources: UnknownResources = []
+    """What nobody here made, or tells of any more; listed, never deleted."""
+    units: Units = []
+    """Units that the pool keeps apart, with the limits that it has for them."""
+    surveyed_at: Instant | None = None
+    """When the pool was last looked through for what nobody here made."""
     exit: PoolExitStatus | None = None
     """How far the provider's exit is."""
     closed_at: Instant | None = None

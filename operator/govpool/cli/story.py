@@ -23,6 +23,7 @@ from govpool.api.cloudresourcerequest import (
 from govpool.api.cloudserver import CloudServer
 from govpool.api.workorder import WorkOrder
 from govpool.messages import Language, message
+from govpool.messages.words import minutes, word
 
 R = TypeVar("R", bound=Resource)
 BEIJING = timezone(timedelta(hours=8))
@@ -34,7 +35,7 @@ MARKS = {
     StageState.FAILED: "[red]✗[/]",
     StageState.UNKNOWN: "[red]?[/]",
 }
-TROUBLES = ("Overdue", "DeletionBlocked", "Paused", "CalendarAnnounced", "Admitted")
+TROUBLES = ("Drifted", "Overdue", "DeletionBlocked", "Paused", "CalendarAnnounced", "Admitted")
 """Conditions that somebody should know of when they are not as usual."""
 
 
@@ -91,10 +92,11 @@ def _facts(status: CloudResourceRequestStatus, language: Language) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    table.add_row(say("phase", language), f"[bold]{status.phase.value}[/]")
+    table.add_row(say("phase", language), f"[bold]{word(status.phase.value, language)}[/]")
     for deadline in status.deadlines:
-        who = f"[bold]{deadline.who.value}[/]  {due_of(deadline, language)}  [dim]{deadline.article}[/]"
-        table.add_row(say("next", language), Text.from_markup(f"{who}\n").append(deadline.what))
+        role, due = word(deadline.who.value, language), due_of(deadline, language)
+        who = f"[bold]{role}[/]  {due}  [dim]{deadline.article}[/]"
+        table.add_row(say("next", language), Text.from_markup(f"{who}\n").append(minutes(deadline.what)))
     if not status.deadlines:
         table.add_row(say("next", language), say("nobody", language))
     if status.pending_approval:
@@ -105,7 +107,7 @@ def _facts(status: CloudResourceRequestStatus, language: Language) -> Table:
             language,
             revision=approved.revision,
             approval=approved.approval,
-            application=approved.application.value,
+            application=word(approved.application.value, language),
             by=approved.decided_by,
             at=moment(approved.at),
         )
@@ -139,12 +141,12 @@ def _money(status: CloudResourceRequestStatus, language: Language) -> Iterator[t
 def _attention(status: CloudResourceRequestStatus, language: Language) -> list[RenderableType]:
     usual = {"Admitted": ConditionStatus.TRUE, "CalendarAnnounced": ConditionStatus.TRUE}
     told = [
-        Text(f"{say('attention', language)}: {c.message}", style="yellow")
+        Text(f"{say('attention', language)}: {minutes(c.message)}", style="yellow")
         for c in status.conditions
         if c.type in TROUBLES and c.status is not usual.get(c.type, ConditionStatus.FALSE)
     ]
     failed = [s for s in status.stages if s.state in (StageState.FAILED, StageState.UNKNOWN)]
-    told += [Text(f"{s.stage.value}: {s.message}", style="red") for s in failed]
+    told += [Text(f"{word(s.stage.value, language)}: {minutes(s.message)}", style="red") for s in failed]
     return list(told)
 
 
@@ -164,16 +166,16 @@ def _stages(status: CloudResourceRequestStatus, language: Language) -> list[Rend
     table.add_column(no_wrap=True, style="dim")
     table.add_column(overflow="fold")
     for stage in status.stages:
-        row = (MARKS[stage.state], stage.stage.value, stage.article, moment(stage.at))
-        table.add_row(*row, Text(stage.message))
+        row = (MARKS[stage.state], word(stage.stage.value, language), stage.article, moment(stage.at))
+        table.add_row(*row, Text(minutes(stage.message)))
     return [table]
 
 
 def _made(story: Story, language: Language) -> list[RenderableType]:
     tables = [
-        (say("approvals", language), [_approval(a) for a in _by_age(story.approvals)]),
-        (say("servers", language), [_server(s) for s in story.servers]),
-        (say("orders", language), [_order(o) for o in _by_age(story.orders)]),
+        (say("approvals", language), [_approval(a, language) for a in _by_age(story.approvals)]),
+        (say("servers", language), [_server(s, language) for s in story.servers]),
+        (say("orders", language), [_order(o, language) for o in _by_age(story.orders)]),
         (say("reports", language), [_report(r) for r in _by_age(story.reports)]),
     ]
     shown: list[RenderableType] = []
@@ -187,26 +189,32 @@ def _made(story: Story, language: Language) -> list[RenderableType]:
     return shown
 
 
-def _approval(approval: Approval) -> tuple[str, ...]:
-    decided = ", ".join(f"{d.stage.value}: {d.verdict.value} ({d.by})" for d in approval.spec.decisions)
+def _approval(approval: Approval, language: Language) -> tuple[str, ...]:
+    decided = ", ".join(
+        f"{word(d.stage.value, language)}: {word(d.verdict.value, language)} ({d.by})"
+        for d in approval.spec.decisions
+    )
     state = approval.status.state.value if approval.status else "Pending"
-    return approval.metadata.name, approval.spec.application.value, state, decided
+    application = word(approval.spec.application.value, language)
+    return approval.metadata.name, application, word(state, language), decided
 
 
-def _server(server: CloudServer) -> tuple[str, ...]:
+def _server(server: CloudServer, language: Language) -> tuple[str, ...]:
     status = server.status
     if status is None:
-        return server.metadata.name, "Pending", "", "", ""
+        return server.metadata.name, word("Pending", language), "", "", ""
     size = f"{status.vcpu} vCPU {status.memory_gib} GiB"
-    disks = ", ".join(f"{d.name} {d.phase.value}" for d in status.disks)
-    return server.metadata.name, status.phase.value, size, ", ".join(status.addresses), disks
+    disks = ", ".join(f"{d.name} {word(d.phase.value, language, of='disk')}" for d in status.disks)
+    phase = word(status.phase.value, language, of="server")
+    return server.metadata.name, phase, size, ", ".join(status.addresses), disks
 
 
-def _order(order: WorkOrder) -> tuple[str, ...]:
+def _order(order: WorkOrder, language: Language) -> tuple[str, ...]:
     status = order.status
     state = status.state.value if status else "Pending"
     told = (status.progress or status.message) if status else ""
-    return order.metadata.name, order.spec.work.value, state, order.spec.article, told
+    work = word(order.spec.work.value, language)
+    return order.metadata.name, work, word(state, language), order.spec.article, minutes(told)
 
 
 def _report(report: BaselineReport) -> tuple[str, ...]:
@@ -239,5 +247,7 @@ def _history(status: CloudResourceRequestStatus, language: Language) -> list[Ren
     table.add_column(no_wrap=True, style="dim")
     table.add_column(overflow="fold")
     for item in status.history:
-        table.add_row(moment(item.at), item.actor, item.what, item.article, Text(item.detail))
+        table.add_row(
+            moment(item.at), item.actor, word(item.what, language), item.article, Text(minutes(item.detail))
+        )
     return [table]

@@ -90,6 +90,7 @@ def conditions(
         found_conditions.append(told(observation, "Overdue", true, reason, text, first.article))
     found_conditions += terms.conditions(observation, policy.spec, found, after)
     found_conditions += provider_exit.told(observation)
+    found_conditions += _drifted(observation)
     if after.findings:
         found_conditions.append(_findings(observation, after))
     if observation.request.deleting:
@@ -100,6 +101,19 @@ def conditions(
         text = message("HolidaysUnannounced", year=calendar.local_day(observation.now).year)
         found_conditions.append(told(observation, "CalendarAnnounced", false, "HolidaysUnannounced", text))
     return found_conditions
+
+
+def _drifted(observation: RequestObservation) -> list[Condition]:
+    """That somebody changed servers in the pool, and which."""
+    apart = [
+        f"{server.metadata.name} ({'; '.join(server.status.drift)})"
+        for server in observation.servers
+        if server.status and server.status.drift
+    ]
+    if not apart:
+        return []
+    text = message("drift.request", servers=", ".join(apart))
+    return [told(observation, "Drifted", ConditionStatus.TRUE, "Drifted", text)]
 
 
 def _findings(observation: RequestObservation, after: CloudResourceRequestStatus) -> Condition:

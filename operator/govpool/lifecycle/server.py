@@ -18,6 +18,7 @@ from govpool.api.cloudserver import (
 from govpool.api.rectification_words import Enforcement
 from govpool.api.workorder import WorkOrder, WorkOrderKind, WorkOrderState
 from govpool.lifecycle import declared, restored
+from govpool.lifecycle import drift as drift_core
 from govpool.lifecycle.actions import (
     Action,
     AddDisks,
@@ -33,14 +34,17 @@ from govpool.lifecycle.actions import (
 from govpool.lifecycle.conditions import MAX_MESSAGE, condition, merged
 from govpool.lifecycle.decision import Decision
 from govpool.lifecycle.disks import deletions, seen_disks, with_results
+from govpool.lifecycle.drift import Drift
 from govpool.lifecycle.enforcement import holds
 from govpool.lifecycle.observation import SeenInPool, ServerObservation, Unknown
 from govpool.messages import Message, message
-from govpool_providers.base import GIB, DiskState, DiskWant, Machine, MachineState, Size
+from govpool_providers.base import DiskState, DiskWant, Machine, MachineState, Size
 from govpool_providers.errors import ErrorCode
 
 SOON = timedelta(seconds=1)
 """Between two looks at something that the pool is busy with."""
+DRIFTS, MAX_DRIFT = 16, 256
+"""What a status holds of a server's drift."""
 RESYNC = timedelta(minutes=5)
 """Between two looks at something that stands still, so that drift is seen."""
 
@@ -128,8 +132,7 @@ def _run(observation: ServerObservation, before: CloudServerStatus, seen: SeenIn
     status = _seen(observation, before, seen)
     if machine is None:
         if before.opened_at is not None:
-            # It was there and somebody else took it away: making a new one would hide a loss.
-            return _write(observation, status, ServerPhase.ERROR, message("MachineVanished"), RESYNC)
+            return _vanished(observation, before, status, seen)
         return _write(
             observation,
             status,
@@ -149,62 +152,91 @@ def _run(observation: ServerObservation, before: CloudServerStatus, seen: SeenIn
     ):
         ensure = EnsureMachine(server.spec.key)
         return _write(observation, status, ServerPhase.BUILDING, message("MachineBuilding"), SOON, ensure)
-    if machine.state is MachineState.RESIZING or machine.size != _size(server):
+    other_size = machine.state is MachineState.RESIZING or machine.size != _size(server)
+    drift = drift_core.found(server, before, seen, drift_core.rule_of(observation.pool))
+    status = _drifted(observation, status, drift.told)
+    if other_size and not drift.keep_size:
         text = message("MachineResizing", vcpu=server.spec.vcpu, memory=server.spec.memory_gib)
         resize = ResizeMachine(server.spec.key, _size(server))
         return _write(observation, status, ServerPhase.RESIZING, text, SOON, resize)
-    if missing := _missing_disks(server, seen):
+    if missing := drift_core.missing_disks(server, disk_wants(server), seen, drift.attach):
         text = message("DisksAttaching", disks=", ".join(disk.name for disk in missing))
         add = AddDisks(server.spec.key, missing)
         return _write(observation, status, ServerPhase.RESIZING, text, SOON, add)
     if _shut_down(observation) or machine.state is MachineState.STOPPED:
-        return _stopped(observation, before, status, machine)
+        return _stopped(observation, before, status, machine, drift)
     status = status.model_copy(
         update={
             "opened_at": status.opened_at or observation.now,
             "revision": server.spec.revision,
             "switched_off": False,
-            "drift": [],
         }
     )
     phase = ServerPhase.HANDED_OVER if status.handover else ServerPhase.OPEN
-    return _write(observation, status, phase, message("MachineRuns"), RESYNC)
+    return _write(observation, status, phase, _text(status, message("MachineRuns")), RESYNC)
+
+
+def _vanished(
+    observation: ServerObservation, before: CloudServerStatus, status: CloudServerStatus, seen: SeenInPool
+) -> Decision:
+    """It was there and somebody else took it away: making a new one would hide a loss.
+
+    Where the pool says so it comes back, on its own disks only.
+    """
+    status = _drifted(observation, status, (message("drift.gone"),))
+    if not drift_core.may_come_back(before, seen, drift_core.rule_of(observation.pool)):
+        return _write(observation, status, ServerPhase.ERROR, message("MachineVanished"), RESYNC)
+    again = EnsureMachine(observation.server.spec.key)
+    return _write(observation, status, ServerPhase.BUILDING, message("drift.coming-back"), SOON, again)
+
+
+def _drifted(
+    observation: ServerObservation, status: CloudServerStatus, told: tuple[Message, ...]
+) -> CloudServerStatus:
+    drift = [text.render(observation.language)[:MAX_DRIFT] for text in told]
+    return status.model_copy(update={"drift": drift[:DRIFTS]})
+
+
+def _text(status: CloudServerStatus, text: Message) -> Message:
+    """What is said of a server: that it drifted, where it did."""
+    return message("drift.server", drift="; ".join(status.drift)) if status.drift else text
 
 
 def _stopped(
-    observation: ServerObservation, before: CloudServerStatus, status: CloudServerStatus, machine: Machine
+    observation: ServerObservation,
+    before: CloudServerStatus,
+    status: CloudServerStatus,
+    machine: Machine,
+    drift: Drift,
 ) -> Decision:
     """Switched off and kept, data and all; or found so, and switched on if it was govpool that did it."""
     server, runs = observation.server, machine.state is not MachineState.STOPPED
     rests = _shut_down(observation)
+    held = any(hold.action is Enforcement.FORCED_SHUTDOWN for hold in status.holds)
+    started = before.phase is ServerPhase.STOPPED and drift_core.settled(server, before) and not held
+    power = (*drift.told, drift_core.power(machine, rests=rests))
+    if rests and runs and started and drift.keep_power:
+        status = _drifted(observation, status, power)
+        return _write(observation, status, ServerPhase.STOPPED, _text(status, power[-1]), RESYNC)
     if rests and runs:
-        status = status.model_copy(update={"switched_off": True, "drift": []})
+        status = status.model_copy(update={"switched_off": True})
         off = SetPower(server.spec.key, on=False)
         return _write(observation, status, before.phase, message("MachineStopping"), SOON, off)
     if rests:
-        update = {"switched_off": True, "drift": [], "revision": server.spec.revision}
+        update = {"switched_off": True, "revision": server.spec.revision}
         status = status.model_copy(update=update)
         hold = next((h for h in status.holds if h.action is Enforcement.FORCED_SHUTDOWN), None)
         text = message("server.ShutDown", notice=hold.notice) if hold else message("MachineRests")
         return _write(observation, status, ServerPhase.STOPPED, text, RESYNC)
-    if before.switched_off:
+    if before.switched_off or not drift.keep_power:
         on = SetPower(server.spec.key, on=True)
         return _write(observation, status, ServerPhase.STOPPED, message("MachineStarting"), SOON, on)
-    status = status.model_copy(update={"drift": ["power: Stopped, approved Running"]})
+    status = _drifted(observation, status, power)
     return _write(observation, status, ServerPhase.STOPPED, message("MachineStopped"), RESYNC)
 
 
 def _size(server: CloudServer) -> Size:
     return Size(vcpu=server.spec.vcpu, memory_gib=server.spec.memory_gib)
-
-
-def _missing_disks(server: CloudServer, seen: SeenInPool) -> tuple[DiskWant, ...]:
-    found = {disk.key: disk for disk in seen.disks}
-    return tuple(
-        want
-        for want in disk_wants(server)
-        if want.key not in found or found[want.key].size_bytes < want.size_gib * GIB
-    )
 
 
 def disk_wants(server: CloudServer) -> tuple[DiskWant, ...]:
@@ -242,7 +274,7 @@ def _seen(observation: ServerObservation, before: CloudServerStatus, seen: SeenI
     machine: Machine | None = seen.machine
     name = observation.server.metadata.name
     disks = with_results(seen_disks(observation.server, seen, observation.now), name, observation.orders)
-    update: dict[str, object] = {"disks": disks, "retry_at": None}
+    update: dict[str, object] = {"disks": disks, "retry_at": None, "drift": []}
     if machine is not None:
         update |= {
             "provider_id": machine.provider_id,
@@ -367,6 +399,9 @@ def _write(
         _condition(observation, "PoolReachable", ConditionStatus.TRUE, "Answered", message("PoolAnswered")),
     ]
     conditions += [_held(observation, hold) for hold in status.holds]
+    if status.drift:
+        told = message("drift.server", drift="; ".join(status.drift))
+        conditions.append(_condition(observation, "Drifted", ConditionStatus.TRUE, "Drifted", told))
     if server.deleting:
         blocked = message("ServerDeletionWaits")
         conditions.append(

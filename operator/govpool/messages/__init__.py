@@ -15,8 +15,10 @@ from govpool.messages import (
     cli,
     demo,
     disaster,
+    drift,
     findings,
     lifecycle,
+    notifications,
     policy,
     pools,
     rules,
@@ -24,6 +26,7 @@ from govpool.messages import (
     terms,
     timeline,
 )
+from govpool.messages.words import minutes, set_in_chinese
 
 Language = Literal["en", "zh"]
 
@@ -38,10 +41,20 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
     **timeline.TEXTS,
     **simulation.TEXTS,
     **findings.TEXTS,
+    **notifications.TEXTS,
     **terms.TEXTS,
     **pools.TEXTS,
+    **drift.TEXTS,
 }
 """Key to (English, Chinese) templates of :meth:`str.format`."""
+
+OF_WORDS = frozenset(
+    {"actions", "application", "material", "papers", "phase", "reports", "role", "stage", "stages", "state"}
+    | {"step", "steps", "verdict", "who", "work"}
+)
+"""Names of values that are words of programs: a Chinese text tells them in Chinese."""
+FOR_AUTHORS = ("policy.", "cli.", "simulate.")
+"""Sections whose readers type these words themselves, and so want them as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +72,10 @@ class Message:
     def render(self, language: Language = "en") -> str:
         """The text in one language."""
         english, chinese = CATALOGUE[self.key]
-        return (english if language == "en" else chinese).format(**dict(self.values))
+        values = {name: minutes(text) for name, text in self.values}
+        if language == "en":
+            return english.format(**values)
+        return set_in_chinese(chinese, values, frozenset() if self.key.startswith(FOR_AUTHORS) else OF_WORDS)
 
 
 def message(key: str, **values: object) -> Message:

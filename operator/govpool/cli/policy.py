@@ -10,6 +10,7 @@ import typer
 from govpool.cli.errors import CliError, Exit
 from govpool.cli.options import LanguageOption, language_of
 from govpool.cli.run import fail
+from govpool.messages import message
 
 app = typer.Typer(help="Check a regulation (CloudPolicy) before it is put in force; look a clause up.")
 
@@ -31,7 +32,8 @@ def check(
         try:
             policies = check_text(file.read_text(encoding="utf-8"))
         except NotYamlError as error:
-            fail(CliError(f"{file}:{error.place.line}:{error.place.column}: not YAML: {error}"))
+            why = message(error.hint).render(language_of(language)) if error.hint else str(error)
+            fail(CliError(f"{file}:{error.place.line}:{error.place.column}: not YAML: {why}"))
         except UnicodeDecodeError:
             fail(CliError(f"{file}: not UTF-8: save it as UTF-8"))
         except OSError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -15,6 +14,7 @@ from pydantic import ValidationError
 from govpool.api.base import API_VERSION
 from govpool.api.cloudpolicy import CloudPolicy
 from govpool.api.crd import custom_resource_definition
+from govpool.cli.policy_forms import malformed, near, steps
 from govpool.cli.yaml_places import Document, NotYamlError, Place, documents
 from govpool.rules.policy_check import check
 from govpool.rules.policy_finding import Finding, Path, Sort, found
@@ -22,7 +22,6 @@ from govpool.standalone.cel import RuleNode, rule_errors
 from govpool.standalone.errors import FieldError
 from govpool.standalone.schema import Schema
 
-_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _SPEC: Path = ("spec",)
 _DURATIONS = ("duration", "keepOldEnvironment", "maxDuration", "transition")
 _CONSEQUENCES = {"policy.stage-not-reached", "policy.stage-for-article", "policy.billing-never"}
@@ -96,13 +95,18 @@ def _findings(manifest: Mapping[str, object]) -> Iterator[Finding]:
     yield from _identity(manifest)
     node, schema, rules = _schema()
     sound = copy.deepcopy(dict(manifest))
-    for name in schema.prune(sound):
-        yield _unknown(_path(name), node)
+    unknown = [_unknown(steps(name), node) for name in schema.prune(sound)]
+    yield from unknown
+    meant = {(*one.path[:-1], near) for one in unknown for key, near in one.message.values if key == "near"}
     schema.default(sound)
     trimmed = _Trimmed(sound)
     while errors := schema.errors(trimmed.value):
-        told = [(trimmed.original(_path(error.path)), error) for error in errors]
-        yield from (_malformed(path, error, trimmed.value) for path, error in told if trimmed.whole(path))
+        told = [(trimmed.original(steps(error.path)), error) for error in errors]
+        for path in dict.fromkeys(path for path, _ in told):
+            # One mistake, one message: of a field that is written in another way, and of one with two faults.
+            if trimmed.whole(path) and path not in meant:
+                error = next(error for place, error in told if place == path)
+                yield malformed(path, error, trimmed.value, node)
         if not all(trimmed.leave_out(path, error) for path, error in told):
             yield found(Sort.MISSING, _SPEC, "not-judged")
             return
@@ -112,7 +116,11 @@ def _findings(manifest: Mapping[str, object]) -> Iterator[Finding]:
         yield found(Sort.MISSING, _SPEC, "not-judged")
         return
     broken = [] if trimmed.lost_a_procedure() else rule_errors(rules, trimmed.value, None)
-    yield from (_broken(trimmed.original(_path(error.path)), error) for error in broken)
+    for error in broken:
+        path = trimmed.original(steps(error.path))
+        # What a part breaks of which something was left out may only follow from that.
+        if len(path) <= len(_SPEC) or trimmed.whole(path):
+            yield _broken(path, error)
     for finding in check(policy.spec):
         path = trimmed.original(finding.path)
         follows = trimmed.lost_a_stage() and finding.message.key in _CONSEQUENCES
@@ -187,18 +195,10 @@ class _Trimmed:
 def _stand_in(path: Path, error: FieldError) -> object:
     """What a wrong or missing value may be taken for, so that it hides nothing else; None if nothing."""
     name = str(path[-1]) if path else ""
-    near = _near(error) if error.kind == "Unsupported value" else None
-    if near is not None:
-        return near
+    close = near(error) if error.kind == "Unsupported value" else None
+    if close is not None:
+        return close
     return "1" if name.lower().endswith("article") else _STAND_INS.get(name)
-
-
-def _near(error: FieldError) -> str | None:
-    return next(iter(get_close_matches(str(error.value), _known(error), n=1)), None)
-
-
-def _known(error: FieldError) -> list[str]:
-    return re.findall(r'"([^"]*)"', error.detail)
 
 
 def _identity(manifest: Mapping[str, object]) -> Iterator[Finding]:
@@ -213,9 +213,8 @@ def _identity(manifest: Mapping[str, object]) -> Iterator[Finding]:
 
 def _unknown(path: Path, node: Mapping[str, Any]) -> Finding:
     name = str(path[-1])
-    near = get_close_matches(name, _fields(path[:-1], node), n=1)
-    if near:
-        return found(Sort.WRONG, path, "unknown-field-near", name=name, near=near[0])
+    if close := get_close_matches(name, _fields(path[:-1], node), n=1):
+        return found(Sort.WRONG, path, "unknown-field-near", name=name, near=close[0])
     return found(Sort.WRONG, path, "unknown-field", name=name)
 
 
@@ -226,39 +225,8 @@ def _fields(path: Path, node: Mapping[str, Any]) -> Sequence[str]:
     return list(node.get("properties", {}))
 
 
-def _malformed(path: Path, error: FieldError, value: Mapping[str, Any]) -> Finding:
-    """The schema's finding in words that say what to do; else in the API server's own."""
-    name = next((str(step) for step in reversed(path) if isinstance(step, str)), "")
-    if error.kind == "Required value":
-        return found(Sort.WRONG, path, "field-missing", name=name)
-    if error.kind == "Unsupported value":
-        near, known = _near(error), _known(error)
-        if near is not None:
-            return found(Sort.WRONG, path, "not-one-of-near", value=error.value, name=name, near=near)
-        return found(Sort.WRONG, path, "not-one-of", value=error.value, name=name, known=", ".join(known))
-    if error.type_error and "type string" in error.detail and error.value in ("integer", "number"):
-        return found(Sort.WRONG, path, "quote", name=name, value=_at(value, _path(error.path)))
-    form = "article-form" if name.lower().endswith("article") else "duration-form"
-    if not error.type_error and (form == "article-form" or name in _DURATIONS):
-        return found(Sort.WRONG, path, form, name=name, value=error.value)
-    return found(Sort.WRONG, path, "malformed", name=name, why=error.detail or error.body)
-
-
 def _broken(path: Path, error: FieldError) -> Finding:
     return found(Sort.WRONG, path, "rule-broken", why=error.detail or error.body)
-
-
-def _at(value: Any, path: Path) -> object:
-    for step in path:
-        value = value[step]
-    return value
-
-
-def _path(text: str) -> Path:
-    """``spec.procedures[0].stages`` as a path; an API server writes ``<nil>`` for the manifest itself."""
-    if text == "<nil>":
-        return ()
-    return tuple(int(index) if index else name for name, index in _STEP.findall(text))
 
 
 __all__ = ["CheckedPolicy", "Located", "NotYamlError", "check_text"]

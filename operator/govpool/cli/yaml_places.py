@@ -51,12 +51,17 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
+_WIDE_COLON = re.compile(r"[ -]*[A-Za-z]+：")
+
+
 class NotYamlError(Exception):
     """The text is no YAML; the message says where and why."""
 
-    def __init__(self, place: Place, why: str) -> None:
+    def __init__(self, place: Place, why: str, hint: str | None = None) -> None:
         super().__init__(why)
         self.place = place
+        self.hint = hint
+        """Key of a text on what was probably typed; None where nothing is known."""
 
 
 def documents(text: str) -> Iterator[Document]:
@@ -71,11 +76,24 @@ def documents(text: str) -> Iterator[Document]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(1, 1) if mark is None else Place(mark.line + 1, mark.column + 1)
-        raise NotYamlError(place, re.sub(r"\s+", " ", error.problem or str(error))) from error
+        place, hint = _typed(text, place)
+        raise NotYamlError(place, re.sub(r"\s+", " ", error.problem or str(error)), hint) from error
     except yaml.YAMLError as error:
         raise NotYamlError(Place(1, 1), re.sub(r"\s+", " ", str(error))) from error
     finally:
         loader.dispose()
+
+
+def _typed(text: str, place: Place) -> tuple[Place, str | None]:
+    """Where a slip of the keyboard stands in the line that can't be read, or in the one before; and which."""
+    lines = text.splitlines()
+    for number in (place.line, place.line - 1):
+        line = lines[number - 1] if 0 < number <= len(lines) else ""
+        if wide := _WIDE_COLON.match(line):
+            return Place(number, wide.end()), "policy.full-width-colon"
+        if tab := re.match(r" *\t", line):
+            return Place(number, tab.end()), "policy.tab"
+    return place, None
 
 
 def _plain(loader: _Loader, node: yaml.Node, path: Path, document: Document, above: frozenset[int]) -> Plain:

@@ -6,6 +6,14 @@ from collections.abc import Mapping
 
 TEXTS: Mapping[str, tuple[str, str]] = {
     # -- the file ----------------------------------------------------------------------------------
+    "policy.full-width-colon": (
+        "a full-width colon (：) stands here: write an ordinary one and a space after it.",
+        "此处是全角冒号（：）：请改为半角冒号并在其后加一个空格。",
+    ),
+    "policy.tab": (
+        "a tab stands here: YAML is indented with spaces.",
+        "此处是制表符：YAML 请用空格缩进。",
+    ),
     "policy.duplicate-key": (
         "{name} is given a second time: only the last one would count. Remove one.",
         "{name} 重复出现：只有最后一个会生效，请删去其一。",
@@ -39,6 +47,46 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "policy.duration-form": (
         "{name} can't be {value}: write thirty days as P30D, three calendar months as P3M.",
         "{name} 不能写作 {value}：三十天写作 P30D，三个日历月写作 P3M。",
+    ),
+    "policy.integer-form": (
+        "{name} can't be {value}: write a whole number, without quotes or a unit.",
+        "{name} 不能写作 {value}：请填写整数，不加引号和单位。",
+    ),
+    "policy.boolean-form": (
+        "{name} can't be {value}: write true or false, without quotes.",
+        "{name} 不能写作 {value}：请填写 true 或 false，不加引号。",
+    ),
+    "policy.date-form": (
+        "{name} can't be {value}: write a day as 2026-01-31.",
+        "{name} 不能写作 {value}：日期写作 2026-01-31。",
+    ),
+    "policy.object-form": (
+        "{name} can't be {value}: it has fields of its own ({fields}).",
+        "{name} 不能写作 {value}：其下应填写字段（{fields}）。",
+    ),
+    "policy.list-form": (
+        "{name} can't be {value}: it is a list, in square brackets or with one line for each.",
+        "{name} 不能写作 {value}：应为列表，用方括号书写或逐行列出。",
+    ),
+    "policy.at-least": (
+        "{name} can't be {value}: {bound} at least.",
+        "{name} 不能为 {value}：最小为 {bound}。",
+    ),
+    "policy.at-most": (
+        "{name} can't be {value}: {bound} at most.",
+        "{name} 不能为 {value}：最大为 {bound}。",
+    ),
+    "policy.code-form": (
+        "{name} can't be {value}: write one to four capital letters, such as YY.",
+        "{name} 不能写作 {value}：请用一至四个大写字母，例如 YY。",
+    ),
+    "policy.country-form": (
+        "{name} can't be {value}: write the two letters of ISO 3166, such as CN.",
+        "{name} 不能写作 {value}：请用 ISO 3166 的两个字母，例如 CN。",
+    ),
+    "policy.no-day": (
+        "no year has the day {day}: write MM-DD, and not 02-29, which most years lack.",
+        "不存在 {day} 这一天：请写作 MM-DD，且不得为 02-29（平年没有）。",
     ),
     "policy.rule-broken": ("{why}.", "违反规则：{why}。"),
     "policy.not-judged": (

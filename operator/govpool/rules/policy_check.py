@@ -7,6 +7,7 @@ the life cycle really read.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from govpool.api.base import Duration
@@ -25,6 +26,7 @@ from govpool.rules.errors import NoCalendar
 from govpool.rules.policy_finding import Finding, Path, Sort, found
 from govpool.rules.policy_procedures import place_of, stages_of
 
+COMMON_YEAR = 2026
 HIGHEST_LEVEL = 3
 """The security baseline's controls are those of GB/T 22239-2019 up to its third level."""
 
@@ -145,6 +147,11 @@ def _billing(policy: CloudPolicySpec) -> Iterator[Finding]:
         BillingStart.DELIVERY_CONFIRMED: Stage.CONFIRMATION,
         BillingStart.CONFIRMED_AFTER_TRIAL: Stage.CONFIRMATION,
     }.get(starts)
+    try:
+        date.fromisoformat(f"{COMMON_YEAR}-{policy.billing.year_starts}")
+    except ValueError:
+        place: Path = ("spec", "billing", "yearStarts")
+        yield found(Sort.WRONG, place, "no-day", day=policy.billing.year_starts)
     path: Path = ("spec", "billing", "startsOn")
     if stage is not None and stage not in stages:
         needs = f"procedures[New].stages[{stage.value}]"

@@ -94,6 +94,8 @@ def test_the_command_is_content_with_what_ships_and_speaks_chinese() -> None:
     ("text", "code", "words"),
     [
         ("kind: [", 1, ":1:8: not YAML"),
+        ("spec:\n  code：YY\n  timeZone: UTC\n", 1, ":2:7: not YAML: a full-width colon"),
+        ("spec:\n\tcode: YY\n", 1, ":2:1: not YAML: a tab"),
         ("a: &x [*x]", 1, "not YAML: an alias names what it stands in"),
         ("kind: Namespace\n", 2, "holds no CloudPolicy"),
         ("", 2, "holds no CloudPolicy"),
@@ -146,7 +148,33 @@ FORM: list[tuple[str, Obj, str, str]] = [
     ("not-one-of", {"billing": {"startsOn": "Never"}}, "spec.billing.startsOn", "none of the values"),
     ("duration-form", {"trial": {"duration": "30 days"}}, "spec.trial.duration", "thirty days as P30D"),
     ("article-form", {"change": {"article": "art. 19"}}, "spec.change.article", "write 19 for an article"),
-    ("malformed", {"baseline": {"minScore": 101}}, "spec.baseline.minScore", "less than or equal to 100"),
+    (
+        "duration-form",
+        {"providerExit": {"transition": 6, "article": "1"}},
+        "spec.providerExit.transition",
+        "P3M",
+    ),
+    ("at-most", {"baseline": {"minScore": 101}}, "spec.baseline.minScore", "can't be 101: 100 at most"),
+    (
+        "at-least",
+        {"execution": {"new": {"workingDays": 0}}},
+        "spec.execution.new.workingDays",
+        "can't be 0: 1 at least",
+    ),
+    (
+        "integer-form",
+        {"baseline": {"minScore": "90"}},
+        "spec.baseline.minScore",
+        '"90": write a whole number',
+    ),
+    ("boolean-form", {"change": {"allAreMajor": "是"}}, "spec.change.allAreMajor", "true or false"),
+    ("date-form", {"effectiveFrom": "2026/1/1"}, "spec.effectiveFrom", "write a day as 2026-01-31"),
+    ("object-form", {"execution": {"new": "P10D"}}, "spec.execution.new", "fields of its own (workingDays)"),
+    ("list-form", {"calendar": {"workdays": "no"}}, "spec.calendar.workdays", "it is a list"),
+    ("code-form", {"code": "益阳"}, "spec.code", "one to four capital letters"),
+    ("country-form", {"calendar": {"country": "CHINA"}}, "spec.calendar.country", "two letters of ISO 3166"),
+    ("no-day", {"billing": {"yearStarts": "02-30"}}, "spec.billing.yearStarts", "no year has the day 02-30"),
+    ("malformed", {"documentNumber": ""}, "spec.documentNumber", "documentNumber is not written"),
     ("rule-broken", {"effectiveUntil": "2025-12-31"}, "spec.effectiveUntil", "later than effectiveFrom"),
     (
         "rule-broken",
@@ -165,6 +193,12 @@ def test_what_a_server_would_refuse(key: str, patch: Obj, where: str, words: str
     assert told[where].sort is Sort.WRONG
     assert words in told[where].message.render()
     assert policy.mistakes == 1
+
+
+def test_a_field_in_another_spelling_is_one_mistake() -> None:
+    patch = {"change": {"article": None, "artcle": "20"}}
+    (told,) = checked(manifest(merged(TEMPLATE, patch))).findings
+    assert told.finding.message.key == "policy.unknown-field-near"
 
 
 def test_a_number_where_text_is_meant_wants_quotes_and_hides_nothing_else() -> None:
@@ -217,7 +251,7 @@ def test_the_head_of_a_manifest_is_looked_at() -> None:
 
 
 def test_every_text_about_a_file_is_told_by_a_test() -> None:
-    told = {key for key, *_ in FORM} | {"duplicate-key", "quote", "not-judged"}
+    told = {key for key, *_ in FORM} | {"duplicate-key", "quote", "not-judged", "tab", "full-width-colon"}
     assert told == OF_THE_FILE
 
 

@@ -17,6 +17,18 @@ NEW, CHANGE, EMERGENCY, DEREGISTRATION = range(4)
 ANYBODY = {"role": "reviewer", "article": "1"}
 OF_THE_FILE = {
     "duplicate-key",
+    "full-width-colon",
+    "tab",
+    "integer-form",
+    "boolean-form",
+    "date-form",
+    "object-form",
+    "list-form",
+    "code-form",
+    "country-form",
+    "at-least",
+    "at-most",
+    "no-day",
     "unknown-field",
     "field-missing",
     "quote",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from findings_strategies import efficiency, rectification
 from hypothesis import strategies as st
 from rules_support import Obj, document, merged
 
@@ -120,6 +121,10 @@ def policies(draw: st.DrawFn) -> CloudPolicy:
             "yearArticle": draw(ARTICLES),
         },
         "temporary": draw(st.sampled_from([None, temporary])),
+        "businessCycles": draw(st.one_of(st.none(), st.builds(dict, article=ARTICLES))),
+        "efficiency": draw(st.one_of(st.none(), efficiency())),
+        "rectification": draw(st.one_of(st.none(), rectification())),
+        "escalation": draw(st.one_of(st.none(), escalation())),
         "emergency": emergency,
         "deregistration": cited(
             lead=lead, reasons=reasons, wipe={"article": draw(ARTICLES)}, article=draw(ARTICLES)
@@ -130,6 +135,14 @@ def policies(draw: st.DrawFn) -> CloudPolicy:
     template = document("policies/template.yaml", "CloudPolicy")
     manifest = {name: template[name] for name in ("apiVersion", "kind")} | {"metadata": {"name": "drawn"}}
     return CloudPolicy.model_validate(merged(manifest, {"spec": spec}))
+
+
+@st.composite
+def escalation(draw: st.DrawFn) -> Obj:
+    """Who is told of a clock that ran out, at once or after a while."""
+    rule: Obj = {"role": draw(st.sampled_from(["reviewer", "acceptor"])), "article": draw(ARTICLES)}
+    after = draw(CLOCK)
+    return rule if after is None else rule | {"after": after}
 
 
 @st.composite

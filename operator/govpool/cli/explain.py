@@ -31,6 +31,7 @@ from govpool.cli.options import (
 )
 from govpool.cli.run import acting, run
 from govpool.messages import Language, message
+from govpool.messages.words import fact, minutes, word, words
 from govpool.rules.citation import cite_clause
 
 if TYPE_CHECKING:
@@ -150,32 +151,37 @@ def _when(at: datetime, zone: ZoneInfo) -> str:
 
 
 def _entry(found: Explained, record: AuditRecord, entry: AuditEntry, language: Language) -> RenderableType:
+    zone = found.zone(record)
     head = Text.assemble(
         "\n",
-        (_when(entry.at, found.zone(record)), "dim"),
+        (_when(entry.at, zone), "dim"),
         "  ",
-        (entry.what, "bold"),
+        (word(entry.what, language), "bold"),
         "  ",
         (entry.actor, "cyan"),
     )
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    table.add_row(_say("outcome", language), Text(_in(entry.outcome, language)))
+    table.add_row(_say("outcome", language), Text(minutes(_in(entry.outcome, language), zone)))
     table.add_row(_say("article", language), Text(f"{_in(entry.citation, language)} [{entry.article}]"))
     if entry.rule:
         table.add_row(_say("rule", language), Text(entry.rule))
     if entry.inputs:
-        table.add_row(_say("inputs", language), _inputs(entry))
+        table.add_row(_say("inputs", language), _inputs(entry, zone, language))
     for text in entry.otherwise:
-        table.add_row(_say("otherwise", language), Text(_in(text, language), style="italic"))
+        table.add_row(_say("otherwise", language), Text(minutes(_in(text, language), zone), style="italic"))
     record_name = Text(f"{record.metadata.name}  {record.spec.hash[:12]}", style="dim")
     table.add_row(_say("record", language), record_name)
     return Group(head, Padding(table, (0, 0, 0, 2)))
 
 
-def _inputs(entry: AuditEntry) -> Text:
-    return Text("; ".join(f"{one.name}: {one.value}" for one in entry.inputs))
+def _inputs(entry: AuditEntry, zone: ZoneInfo, language: Language) -> Text:
+    told = (
+        f"{fact(minutes(one.name, zone), language)}: {minutes(words(one.value, language), zone)}"
+        for one in entry.inputs
+    )
+    return Text("; ".join(told))
 
 
 def _next(found: Explained, language: Language) -> Iterator[RenderableType]:
@@ -206,7 +212,8 @@ def _deadline(deadline: Deadline, policy: CloudPolicy | None, zone: ZoneInfo, la
         key = "overdue" if deadline.overdue else "due"
         due = _say(key, language, due=_when(deadline.due, zone))
     why = cite_clause(policy.spec, deadline.article, language) if policy else deadline.article
-    return Text.assemble("  ", (deadline.who.value, "bold"), f"  {due}  {deadline.what}\n  ", (why, "dim"))
+    role, what = word(deadline.who.value, language), minutes(deadline.what, zone)
+    return Text.assemble("  ", (role, "bold"), f"  {due}  {what}\n  ", (why, "dim"))
 
 
 # -- for programs --------------------------------------------------------------------------------

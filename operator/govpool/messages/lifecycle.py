@@ -63,8 +63,14 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "Namespace {namespace} has no TenantQuota named unit: create it.",
         "命名空间 {namespace} 中没有名为 unit 的 TenantQuota，请先创建。",
     ),
-    "QuotaReserving": ("Reserving {amounts}.", "正在预留额度：{amounts}。"),
-    "QuotaReserved": ("Reserved: {amounts}.", "已预留额度：{amounts}。"),
+    "QuotaReserving": (
+        "Reserving {servers} servers, {vcpu} vCPU, {memory} GiB memory, {storage} GiB storage.",
+        "正在预留额度：云服务器 {servers} 台，{vcpu} 核，内存 {memory} GiB，存储 {storage} GiB。",
+    ),
+    "QuotaReserved": (
+        "Reserved: {servers} servers, {vcpu} vCPU, {memory} GiB memory, {storage} GiB storage.",
+        "已预留额度：云服务器 {servers} 台，{vcpu} 核，内存 {memory} GiB，存储 {storage} GiB。",
+    ),
     "QuotaGivingBack": ("Giving the quota back.", "正在释放额度。"),
     "ServersOpening": (
         "{ready} of {wanted} servers are open; under way: {lagging}. {faults}",

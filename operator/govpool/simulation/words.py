@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from govpool.messages import Language, message
-from govpool.messages.timeline import TERMS
+from govpool.messages.words import TERMS
 from govpool.rules.citation import chinese_number
 from govpool.simulation.result import PolicyTold
 

@@ -19,7 +19,22 @@ NOTE_BYTES = 1024
 async def post(
     kube: Kube, resource: Resource, reason: str, note: str, *, warning: bool, now: datetime
 ) -> None:
-    """Post an ``events.k8s.io/v1`` Event under a deterministic name; one that can't be is only logged."""
+    """Post an Event; one that can't be is only logged."""
+    try:
+        await write(kube, resource, reason, note, warning=warning, now=now)
+    except KubeError as error:
+        meta = resource.metadata
+        log.warning("event %s of %s/%s was not posted: %s", reason, meta.namespace, meta.name, error)
+
+
+async def write(
+    kube: Kube, resource: Resource, reason: str, note: str, *, warning: bool, now: datetime
+) -> None:
+    """Write an ``events.k8s.io/v1`` Event under a deterministic name; that it is there is success.
+
+    Raises:
+        KubeError: the API server did not take it.
+    """
     meta = resource.metadata
     namespace = meta.namespace or "default"
     digest = hashlib.sha256(f"{meta.uid}/{reason}/{note}".encode()).hexdigest()[:16]
@@ -49,4 +64,4 @@ async def post(
         await kube.post_path(f"/apis/events.k8s.io/v1/namespaces/{namespace}/events", body)
     except KubeError as error:
         if not error.exists:
-            log.warning("event %s of %s/%s was not posted: %s", reason, namespace, meta.name, error)
+            raise

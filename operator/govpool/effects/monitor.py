@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from govpool.effects import metrics
 from govpool.effects.endpoint import Address, Endpoint
 from govpool.effects.health import Check, Health, Heartbeat
+from govpool.effects.notify.notifier import Notifier
 from govpool.effects.operator import WATCHED, Operator
 from govpool.effects.queue import WorkQueue
 from govpool.effects.state_metrics import StateCollector, gauge
@@ -68,6 +69,8 @@ class Monitor(Collector):
         if self._state is None or self._state[0] is not operator:
             self._state = (operator, StateCollector(operator.store, operator.clock, whole=operator.whole))
         yield from self._state[1].collect()
+        if operator.notifier is not None:
+            yield from _of_notifier(operator.notifier)
 
 
 def _queue(operator: Operator | None) -> WorkQueue | None:
@@ -91,6 +94,13 @@ def _of_streams(streams: Streams) -> Iterator[Metric]:
     owed = {(kind,): seconds for kind, seconds in streams.owed().items()}
     yield gauge("stream_silence_seconds", "Since the event stream was heard of.", ("kind",), silence)
     yield gauge("stream_owed_seconds", "Since a write has not come back.", ("kind",), owed)
+
+
+def _of_notifier(notifier: Notifier) -> Iterator[Metric]:
+    pending = {(outbox.config.name,): outbox.pending for outbox in notifier.outboxes}
+    oldest = {(outbox.config.name,): outbox.oldest for outbox in notifier.outboxes}
+    yield gauge("notifications_pending", "What is to be told and is not yet.", ("channel",), pending)
+    yield gauge("notification_oldest_seconds", "How long the oldest of it waits.", ("channel",), oldest)
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from govpool.cli import audit, certificate, clock, confirm, crds, order, policy, usage
+from govpool.cli import audit, certificate, clock, confirm, crds, order, policy, recover, usage
 from govpool.cli.approve import approve
 from govpool.cli.backup import backup, restore
 from govpool.cli.demo import demo
@@ -37,6 +37,7 @@ app.command(rich_help_panel=RUNNING)(up)
 app.command(rich_help_panel=RUNNING)(operator)
 app.command(rich_help_panel=RUNNING)(backup)
 app.command(rich_help_panel=RUNNING)(restore)
+app.add_typer(recover.app, name="recover", no_args_is_help=True, rich_help_panel=RUNNING)
 app.add_typer(crds.app, name="crds", no_args_is_help=True, rich_help_panel=RUNNING)
 app.command(rich_help_panel=DECIDING)(approve)
 app.add_typer(confirm.app, name="confirm", no_args_is_help=True, rich_help_panel=DECIDING)

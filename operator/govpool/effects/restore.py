@@ -18,11 +18,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import cast
+
+from pydantic import JsonValue
 
 from govpool.api.approval import Approval
 from govpool.api.auditrecord import AuditRecord
@@ -267,7 +269,7 @@ class _Work:
         revisions = generation if kind is CloudResourceRequest else 1
         stored = await self._create(kind, document, replays=revisions > 1)
         if kind is CloudResourceRequest:
-            stored = await self._replay(document, stored, revisions)
+            stored = await replayed(self._kube, self._path_of(document), document, stored, revisions)
         self._uids[str(meta["uid"])] = str(cast(Json, stored["metadata"])["uid"])
         if kind.DEFINITION.has_status:
             await self._status(kind, document, stored)
@@ -279,38 +281,15 @@ class _Work:
         body = {key: value for key, value in document.items() if key != "status"}
         body["metadata"] = {**_metadata(meta), **self._owners(meta)}
         if replays:
-            body["spec"] = _marked(cast(Json, document["spec"]), 1)
+            body["spec"] = marked(cast(Json, document["spec"]), 1)
         try:
-            stored = await self._patiently(partial(self._kube.post_path, _path(kind, meta), body))
+            stored = await patiently(partial(self._kube.post_path, _path(kind, meta), body))
         except KubeError as error:
             if not error.exists:
                 raise
             self.result.there[kind.DEFINITION.kind] += 1
             return await self._kube.get_path(f"{_path(kind, meta)}/{meta['name']}")
         self.result.made[kind.DEFINITION.kind] += 1
-        return stored
-
-    async def _patiently(self, write: Callable[[], Awaitable[Json]]) -> Json:
-        """Repeat a write that an admission policy denies: an API server needs a moment to forget one."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + PATIENCE
-        while True:
-            try:
-                return await write()
-            except KubeError as error:
-                denied = "ValidatingAdmissionPolicy" in error.message
-                if not denied or loop.time() > until:
-                    raise
-            await asyncio.sleep(PAUSE)
-
-    async def _replay(self, document: Json, stored: Json, revisions: int) -> Json:
-        """Write the spec until its generation is the one that it was; the last time as it was."""
-        spec, path = cast(Json, document["spec"]), self._path_of(document)
-        has = int(str(cast(Json, stored["metadata"])["generation"]))
-        for number in range(has + 1, revisions + 1):
-            now = spec if number == revisions else _marked(spec, number)
-            body: Json = {"spec": {"system": now["system"]}}
-            stored = await self._patiently(partial(self._kube.merge_path, path, body))
         return stored
 
     async def _status(self, kind: type[Resource], document: Json, stored: Json) -> None:
@@ -322,7 +301,7 @@ class _Work:
         while True:
             body = {**stored, "status": status}
             try:
-                await self._patiently(partial(self._kube.put_path, f"{path}/status", body))
+                await patiently(partial(self._kube.put_path, f"{path}/status", body))
             except KubeError as error:
                 if not error.conflict:
                     raise
@@ -362,8 +341,12 @@ class _Work:
     def _owners(self, meta: Json) -> Json:
         """Owner references with the owners' new UIDs; an owner that is not there any more is left out."""
         owners = cast("list[Json]", meta.get("ownerReferences") or [])
-        kept = [{**o, "uid": self._uids[str(o["uid"])]} for o in owners if str(o["uid"]) in self._uids]
-        return {"ownerReferences": cast("list[Json]", kept)} if kept else {}
+        kept: list[JsonValue] = [
+            {**owner, "uid": self._uids[str(owner["uid"])]}
+            for owner in owners
+            if str(owner["uid"]) in self._uids
+        ]
+        return {"ownerReferences": kept} if kept else {}
 
     async def delete_again(self) -> None:
         """Delete what was being deleted: its finalizers hold it, as they did."""
@@ -379,6 +362,34 @@ class _Work:
         return f"{_path(by_kind(str(document['kind'])), meta)}/{meta['name']}"
 
 
+async def patiently(write: Callable[[], Awaitable[Json]]) -> Json:
+    """Repeat a write that an admission policy denies: an API server needs a moment to forget one.
+
+    Raises:
+        KubeError: the API server refused it for another reason, or still does.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + PATIENCE
+    while True:
+        try:
+            return await write()
+        except KubeError as error:
+            if "ValidatingAdmissionPolicy" not in error.message or loop.time() > until:
+                raise
+        await asyncio.sleep(PAUSE)
+
+
+async def replayed(kube: Kube, path: str, document: Json, stored: Json, revisions: int) -> Json:
+    """Write a request's spec until its generation is the one given, the last time as the document has it."""
+    spec = cast(Json, document["spec"])
+    has = int(str(cast(Json, stored["metadata"])["generation"]))
+    for number in range(has + 1, revisions + 1):
+        now = spec if number == revisions else marked(spec, number)
+        body: Json = {"spec": {"system": now["system"]}}
+        stored = await patiently(partial(kube.merge_path, path, body))
+    return stored
+
+
 def _path(kind: type[Resource], meta: Json) -> str:
     place = f"/namespaces/{meta['namespace']}" if kind.DEFINITION.scope is Scope.NAMESPACED else ""
     return f"/apis/{API_VERSION}{place}/{kind.DEFINITION.plural}"
@@ -389,7 +400,7 @@ def _metadata(meta: Json) -> Json:
     return {key: value for key, value in meta.items() if key in kept and value}
 
 
-def _marked(spec: Json, number: int) -> Json:
+def marked(spec: Json, number: int) -> Json:
     """The spec, as one of its earlier revisions stands in for it: what it said then nobody needs any more."""
     system = cast(Json, spec["system"])
     return {**spec, "system": {**system, "purpose": f"{system.get('purpose', '')} "[:4000] + f"#{number}"}}
@@ -397,8 +408,3 @@ def _marked(spec: Json, number: int) -> Json:
 
 def _name(document: Json) -> str:
     return str(cast(Json, document["metadata"])["name"])
-
-
-def kinds_of(archive: Archive) -> Sequence[str]:
-    """The kinds that the archive holds, most objects first."""
-    return [kind for kind, _ in Counter(archive.manifest.counts).most_common()]

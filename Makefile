@@ -11,6 +11,11 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 WORKERS ?= 2
 TESTS ?= tests
+POOL ?= local
+# On OpenStack: a control plane of the test bed, unless OS_CLOUD names a cloud or there is no bed.
+BED := $(if $(OS_CLOUD),,$(wildcard tests/openstack/bed/__main__.py))
+BED_DEMO := $(BIN)/python -m tests.openstack.bed run -- $(BIN)/python -m tests.openstack.demo
+DEMO := $(if $(and $(filter openstack,$(POOL)),$(BED)),$(BED_DEMO),$(BIN)/govpool demo --pool $(POOL))
 
 .PHONY: help
 help: ## List the targets
@@ -23,8 +28,8 @@ $(READY): requirements.lock pyproject.toml debian-packages.txt tools/bootstrap.s
 	@tools/bootstrap.sh $(VENV)
 
 .PHONY: demo
-demo: $(READY) ## Take an application through its whole life, from annex 1 to the wipe certificate
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/govpool demo $(ARGS)
+demo: $(READY) ## Take an application through its whole life, from annex 1 to the wipe certificate (POOL=openstack)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(DEMO) $(ARGS)
 
 .PHONY: test
 test: $(READY) lint ## Lint, then every test but the benchmarks (TESTS=tests/unit narrows it)
@@ -33,6 +38,12 @@ test: $(READY) lint ## Lint, then every test but the benchmarks (TESTS=tests/uni
 .PHONY: test-openstack
 test-openstack: $(READY) ## The provider's tests on a real OpenStack: the bed's, or the one that OS_CLOUD names
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.openstack.bed run -- $(PYTEST) tests/openstack $(ARGS)
+
+.PHONY: test-cluster
+test-cluster: $(READY) ## Charts, roles, policies and the whole life on the API server of KUBECONFIG; it is filled and emptied
+	@test -n "$${KUBECONFIG:-}" || { echo 'Set KUBECONFIG to an API server (1.30 or newer) that may be filled and emptied.' >&2; exit 2; }
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) tests/cluster tests/conformance tests/functional/admission \
+	    tests/functional/badinput -m cluster $(ARGS)
 
 .PHONY: lint
 lint: $(READY) ## ruff, mypy --strict, import contracts, drift of the CRDs and of docs/regulations.md

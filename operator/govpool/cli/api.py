@@ -121,7 +121,12 @@ class Api(Kube):
 
     # -- watching ---------------------------------------------------------------------------------
     async def watch(
-        self, kind: type[R], *, namespace: str | None = None, name: str | None = None
+        self,
+        kind: type[R],
+        *,
+        namespace: str | None = None,
+        name: str | None = None,
+        labels: str | None = None,
     ) -> AsyncIterator[tuple[str, R]]:
         """Every object as ADDED, then what happens to it, without end; taken up again when a stream breaks.
 
@@ -129,6 +134,7 @@ class Api(Kube):
             KubeError: the server refuses (it is not only away for a moment).
         """
         query = {"fieldSelector": f"metadata.name={name}"} if name else {}
+        query |= {"labelSelector": labels} if labels else {}
         place = f"/namespaces/{namespace}" if namespace else ""
         path = f"/apis/{GROUP}/{VERSION}{place}/{kind.DEFINITION.plural}"
         while True:

@@ -25,6 +25,7 @@ from govpool.messages import (
     simulation,
     terms,
     timeline,
+    top,
 )
 from govpool.messages.words import minutes, set_in_chinese
 
@@ -42,6 +43,7 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
     **simulation.TEXTS,
     **findings.TEXTS,
     **notifications.TEXTS,
+    **top.TEXTS,
     **terms.TEXTS,
     **pools.TEXTS,
     **drift.TEXTS,

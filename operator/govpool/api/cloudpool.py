@@ -212,8 +212,6 @@ class CloudPoolStatus(Model):
     """What nobody here made, or tells of any more; listed, never deleted."""
     units: Units = []
     """Units that the pool keeps apart, with the limits that it has for them."""
-    surveyed_at: Instant | None = None
-    """When the pool was last looked through for what nobody here made."""
     exit: PoolExitStatus | None = None
     """How far the provider's exit is."""
     closed_at: Instant | None = None

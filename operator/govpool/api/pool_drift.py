@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from govpool.api.base import Instant, Model, Name, ShortText, Text, Title
+from govpool.api.base import Model, Name, ShortText, Text
 
 
 class DriftHandling(StrEnum):
@@ -65,18 +65,14 @@ class PoolUnit(Model):
 
     unit: Name
     """Its namespace."""
-    project: Title = ""
+    project: ShortText = ""
     """What keeps it apart there."""
     limits: UnitCeiling | None = None
     """The limits as the pool has them."""
     fits: bool = False
     """Whether these are the limits of the TenantQuota."""
-    generation: int = 0
-    """Generation of the TenantQuota that was carried out."""
     message: Text = ""
     """What went wrong."""
-    seen_at: Instant
-    """When."""
 
 
 Units = Annotated[list[PoolUnit], Field(max_length=512)]

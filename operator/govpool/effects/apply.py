@@ -179,7 +179,7 @@ class Applier:
         if target is None:
             raise TypeError(f"{action.key} is about a server, and none was given")
         server, pool = target.server, target.pool
-        provider, key = pool.provider, server.spec.key
+        provider, key = pool.provider.for_unit(server.metadata.namespace), server.spec.key
         want = await self._want(server) if isinstance(action, EnsureMachine) else None
         if self._paused(server):
             # The pause came after the decision; taking it off wakes the server.

@@ -48,6 +48,7 @@ def woken(store: Store, before: Resource | None, after: Resource | None) -> Iter
         case TenantQuota():
             yield from _notices(store, resource.metadata.namespace)
             yield from _quota(store, before, after, resource.metadata.namespace)
+            yield from _pools(store, before, after)
         case CloudPolicy() | ServiceCatalog() | CloudPool():
             if before is None or after is None or before.metadata.generation != after.metadata.generation:
                 yield from (item.key for item in store.all(CloudResourceRequest))
@@ -107,6 +108,12 @@ def _quota(store: Store, before: Resource | None, after: Resource | None, namesp
     for request in store.within(CloudResourceRequest, namespace):
         if everyone or _waits_for_quota(request):
             yield request.key
+
+
+def _pools(store: Store, before: Resource | None, after: Resource | None) -> Iterator[Key]:
+    """Pools have the unit's limits too: a pool that keeps units apart gets the new ones."""
+    if before is None or after is None or before.metadata.generation != after.metadata.generation:
+        yield from (pool.key for pool in store.all(CloudPool))
 
 
 def _only_reserved(before: Resource | None, after: Resource | None) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +21,7 @@ from govpool.api.rectificationnotice import RectificationNotice
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.tenantquota import TenantQuota
 from govpool.api.wipecertificate import WipeCertificate
-from govpool.api.workorder import WorkOrder
+from govpool.api.workorder import Executor, WorkOrder
 from govpool.effects import certificates
 from govpool.effects.apply import Applier, Feedback, ServerTarget
 from govpool.effects.clock import Clock
@@ -28,10 +29,13 @@ from govpool.effects.dependents import AUDIT, CHAIN
 from govpool.effects.executors.base import OrderContext, Recorder
 from govpool.effects.executors.registry import executor
 from govpool.effects.identity import holder_gone
+from govpool.effects.jobs import carry_out as jobs
+from govpool.effects.jobs.manifests import JobSettings
 from govpool.effects.kube import Kube
 from govpool.effects.pools import Pool, Pools
 from govpool.effects.runs import Runs
 from govpool.effects.store import Key, Store
+from govpool.effects.survey import Surveyor
 from govpool.lifecycle import approval as approval_core
 from govpool.lifecycle import notice as notice_core
 from govpool.lifecycle import pool as pool_core
@@ -75,8 +79,11 @@ class Reconciler:
         self._store = store
         self._clock = clock
         self._pools = pools
+        self._surveyor = Surveyor(pools)
         self._state_dir = state_dir
         self._language: Language = language
+        self.jobs: JobSettings | None = None
+        """How Jobs are made; None: what runs playbooks is run here."""
         self.runs = Runs(kube, clock, feedback.wake, feedback.took)
         self._applier = Applier(kube, store, clock, feedback)
         self._reserving: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -141,6 +148,7 @@ class Reconciler:
             certificates=store.made_for(WipeCertificate, uid),
             notices=self._notices(request.metadata.namespace),
             language=self._language,
+            executor=Executor.LOCAL if self.jobs is None else Executor.JOB,
         )
 
     # -- approvals --------------------------------------------------------------------------------
@@ -183,7 +191,8 @@ class Reconciler:
             return None, Unknown("PoolMissing", f"there is no CloudPool {server.spec.pool}: create it")
         try:
             pool = await self._pools.of(cloud_pool)
-            return pool, await pool.call(partial(_seen, pool.provider, server))
+            provider = pool.provider.for_unit(server.metadata.namespace)
+            return pool, await pool.call(partial(_seen, provider, server))
         except ProviderError as error:
             return None, Unknown(error.code.value, error.message)
 
@@ -265,6 +274,8 @@ class Reconciler:
                 ErrorCode.INVALID, f"nobody here carries out {spec.work.value} orders: give it to a person"
             )
         provider = await self._pools.of(pool)
+        if spec.executor is Executor.JOB and self.jobs is not None:
+            carry_out = jobs.executor(self.jobs, carry_out)
 
         def begin(newest: WorkOrder) -> None:
             def context(said: dict[str, str], record: Recorder) -> OrderContext:
@@ -297,7 +308,14 @@ class Reconciler:
         cloud_pool = _as(CloudPool, resource)
         servers = tuple(s for s in self._store.all(CloudServer) if s.spec.pool == cloud_pool.metadata.name)
         machines = () if cloud_pool.by_hand else await self._machines(cloud_pool)
-        decision = pool_core.decide(self._with_exit(cloud_pool, machines, servers))
+        quotas = tuple(
+            quota
+            for quota in self._store.all(TenantQuota)
+            if any(limit.pool == cloud_pool.metadata.name for limit in quota.spec.limits)
+        )
+        surveyed = await self._surveyor.survey(cloud_pool, quotas, self._clock.now())
+        seen = replace(self._with_exit(cloud_pool, machines, servers), quotas=quotas, surveyed=surveyed)
+        decision = pool_core.decide(seen)
         await self._applier.apply(decision.actions)
         return decision
 

@@ -15,9 +15,9 @@ from govpool.api.rectificationnotice import RectificationNotice
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.tenantquota import TenantQuota
 from govpool.api.wipecertificate import WipeCertificate
-from govpool.api.workorder import WorkOrder
+from govpool.api.workorder import Executor, WorkOrder
 from govpool.messages import Language
-from govpool_providers.base import Disk, Machine
+from govpool_providers.base import Disk, Machine, Stranger, UnitSeen
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class RequestObservation:
     """Every notice of the unit."""
     language: Language = "en"
     """Language of condition messages."""
+    executor: Executor = Executor.LOCAL
+    """What carries out orders that run playbooks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,23 @@ class ApprovalObservation:
 
 
 @dataclass(frozen=True, slots=True)
+class Survey:
+    """What a look through a pool found: things without govpool's mark, and disks with it."""
+
+    strangers: tuple[Stranger, ...]
+    disks: tuple[Disk, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """What was looked at this time. ``survey`` is None when it was not due."""
+
+    survey: Survey | Unknown | None = None
+    units: Mapping[str, UnitSeen | Unknown] = field(default_factory=dict)
+    """By unit, what became of bringing it to the pool; those that were due."""
+
+
+@dataclass(frozen=True, slots=True)
 class PoolObservation:
     """A pool, the keys of the machines that it lists, and the servers that should be there."""
 
@@ -115,3 +134,6 @@ class PoolObservation:
     """Requests in other pools: asked for only while the provider leaves."""
     certificates: tuple[WipeCertificate, ...] = ()
     """Those of this pool's requests: asked for only while the provider leaves."""
+    quotas: tuple[TenantQuota, ...] = ()
+    """Those of units that have a limit in the pool."""
+    surveyed: Surveyed = Surveyed()

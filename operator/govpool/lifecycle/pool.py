@@ -8,7 +8,7 @@ from govpool.api.base import Condition, ConditionStatus
 from govpool.api.cloudpool import Allocated, CloudPoolStatus, PoolState
 from govpool.api.policy_evidence import EvidenceSubject
 from govpool.api.policy_pool import PeriodicDue
-from govpool.lifecycle import provider_exit
+from govpool.lifecycle import pool_survey, provider_exit
 from govpool.lifecycle.actions import WriteStatus
 from govpool.lifecycle.conditions import condition, merged
 from govpool.lifecycle.decision import Decision
@@ -57,6 +57,8 @@ def decide(observation: PoolObservation) -> Decision:
     )
     told = [reachable, *provider_exit.conditions(observation), *_parties(observation)]
     told += _evidence(observation)
+    update |= pool_survey.update(observation)
+    told += pool_survey.conditions(observation, before.model_copy(update=update))
     update["conditions"] = merged(before.conditions, told)
     update["exit"] = provider_exit.progress(observation)
     update["closed_at"] = provider_exit.closed_at(observation)

@@ -14,6 +14,8 @@ from keystoneauth1 import exceptions as keystone
 from govpool_providers.errors import ErrorCode, ProviderError
 
 QUOTA = re.compile(r"quota|exceeded|OverLimit|No more IP addresses|IpAddressGeneration", re.IGNORECASE)
+POLICY = re.compile(r"policy doesn't allow|disallowed by policy", re.IGNORECASE)
+"""What a service says when a role is missing; the rule's name may hold the word quota."""
 WRONG_STATE = re.compile(
     r"status must be|is not available|already attached|in use|must not have|dependent", re.IGNORECASE
 )
@@ -57,7 +59,7 @@ def of_exception(error: Exception, what: str) -> ProviderError:
 
 
 def _code(status: int, said: str, *, looking: bool) -> ErrorCode:
-    if status == 413 or (status in {403, 409} and QUOTA.search(said)):
+    if status == 413 or (status in {403, 409} and QUOTA.search(said) and not POLICY.search(said)):
         return ErrorCode.QUOTA_EXCEEDED
     if status in {401, 403}:
         return ErrorCode.UNAUTHORISED

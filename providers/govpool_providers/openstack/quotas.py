@@ -63,7 +63,11 @@ def of_unit(cloud: Cloud, project: str) -> UnitLimits:
 
 
 def set_unit(cloud: Cloud, project: str, limits: UnitLimits) -> None:
-    """Set a project's quotas; what follows from the number of servers is not limited on its own."""
+    """Set a project's quotas; what follows from the number of servers is not limited on its own.
+
+    ``cloud`` is logged in for that very project: Neutron lets nobody but an administrator change the quotas
+    of another, whatever its policy says.
+    """
     compute: Document = {
         "instances": limits.servers,
         "cores": limits.vcpu,

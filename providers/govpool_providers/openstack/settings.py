@@ -72,8 +72,8 @@ class UnitSettings:
     """Id of the domain that projects are made in; empty for the log-in project's own."""
     domain_scope: bool
     """Whether Keystone is asked with a token for the domain, as a domain's manager has to."""
-    role: str
-    """The role that the pool's own account gets in a unit's project."""
+    roles: tuple[str, ...]
+    """The roles that the pool's own account gets in a unit's project."""
     user_role: str
     """The role of the account that each unit gets; empty for none."""
     quotas: bool
@@ -242,7 +242,7 @@ def _units(pool: str, given: Mapping[str, str]) -> UnitSettings:
         prefix=given.get("units.prefix", f"govpool-{pool}-"),
         domain=given.get("units.domain", ""),
         domain_scope=_yes(given, "units.domain_scope", default=False),
-        role=given.get("units.role", "member"),
+        roles=tuple(role.strip() for role in given.get("units.roles", "member").split(",")),
         user_role=given.get("units.user_role", ""),
         quotas=_yes(given, "units.quotas", default=True),
         projects=projects,

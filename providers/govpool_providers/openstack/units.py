@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
-from govpool_providers.base import UnitSeen, UnitWant
+from govpool_providers.base import UnitLimits, UnitSeen, UnitWant
 from govpool_providers.errors import ErrorCode, ProviderError
 from govpool_providers.openstack import quotas, tags
 from govpool_providers.openstack.client import Cloud, Document, Service
@@ -70,13 +70,24 @@ class Units:
             project = self._make(want)
         if self._settings.user_role:
             self._ensure_user(want, project)
-        there = self._opened(project).cloud
         limits = quotas.with_sanitiser(want.limits, self._home.settings)
-        seen = quotas.of_unit(there, project)
+        seen = quotas.of_unit(self._opened(project).cloud, project)
         if seen != limits and self._settings.quotas:
-            quotas.set_unit(self._home, project, limits)
-            seen = quotas.of_unit(there, project)
+            self._limit(want, project, limits)
+            seen = quotas.of_unit(self._opened(project).cloud, project)
         return UnitSeen(project, quotas.without_sanitiser(seen, self._home.settings))
+
+    def _limit(self, want: UnitWant, project: str, limits: UnitLimits) -> None:
+        """Set the quotas; with all roles given anew where a death left the account without some of them."""
+        try:
+            quotas.set_unit(self._opened(project).cloud, project, limits)
+        except ProviderError as error:
+            if error.code is not ErrorCode.UNAUTHORISED or want.name in self._settings.projects:
+                raise
+            self._give_roles(project)
+            with self._opening:
+                del self._open[project]  # its token does not have the new roles
+            quotas.set_unit(self._opened(project).cloud, project, limits)
 
     def _make(self, want: UnitWant) -> str:
         """A project with a role for the pool's own account in it."""
@@ -95,8 +106,12 @@ class Units:
                 "tags": [MARK],
             }
             project = self._create("project", body, {"name": name, "domain_id": domain})
-        self._assign(project, self._home.user_id, self._settings.role)
+        self._give_roles(project)
         return project
+
+    def _give_roles(self, project: str) -> None:
+        for role in self._settings.roles:
+            self._assign(project, self._home.user_id, role)
 
     def _ensure_user(self, want: UnitWant, project: str) -> None:
         """The unit's own account, without a password: its administrator or identity provider gives it one."""
@@ -110,7 +125,7 @@ class Units:
     def _assign(self, project: str, user: str, role: str) -> None:
         found = self._only("role", {"name": role})
         if found is None:
-            raise ProviderError(ErrorCode.INVALID, f"The cloud has no role {role!r}: correct units.role.")
+            raise ProviderError(ErrorCode.INVALID, f"The cloud has no role {role!r}: correct units.roles.")
         path = f"/projects/{project}/users/{user}/roles/{found}"
         self._identity.put(Service.IDENTITY, path, {})
 

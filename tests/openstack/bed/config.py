@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.openstack.bed.layout import APIS, CLOUD, REGION, Layout
 
 EXAMPLES = Path(__file__).parents[3] / "examples/openstack-policy"
-POLICIES = ("nova", "cinder", "neutron")
+POLICIES = ("keystone", "nova", "cinder", "neutron")
 """Services that run with the policy that the documentation recommends."""
 Sections = dict[str, dict[str, object]]
 
@@ -136,6 +136,7 @@ def _keystone(bed: Layout) -> Sections:
         "credential": {"key_repository": bed.etc / "keystone/credential-keys"},
         "identity": {"password_hash_rounds": 4},
         "cache": {"enabled": True, "backend": "dogpile.cache.memory"},
+        **_policy(bed, "keystone"),
         "oslo_messaging_notifications": {"driver": "noop"},
     }
 

@@ -33,6 +33,20 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{checked} things tried, {lacking} lacking",
         "共检查 {checked} 项，缺 {lacking} 项",
     ),
+    "demo.cloud": ("The cloud {cloud} is asked", "连接云平台 {cloud}"),
+    "demo.cloud-found": ("it answers; {free} vCPU may still be taken", "已连通；尚可使用 {free} 个vCPU"),
+    "demo.no-cloud": (
+        "a demo on OpenStack needs a cloud: name yours with --cloud-file FILE, whose 'cloud' is an entry of "
+        "clouds.yaml (as OS_CLOUD would name it; docs/openstack-pool.md shows the file). In a clone of govpool's "
+        "repository, `make demo POOL=openstack` brings up a control plane of its own, with machines.",
+        "在OpenStack上演示需要一个云：请用 --cloud-file 文件 指明，其中 cloud 为 clouds.yaml 中的条目"
+        "（即OS_CLOUD所指，格式见 docs/openstack-pool.md）。"
+        "在govpool源码目录中执行 `make demo POOL=openstack` 会自行启动OpenStack及云服务器。",
+    ),
+    "demo.not-swept": (
+        "not removed: {why}. If that cloud is no more, delete {path}.",
+        "未能清理：{why}。如该云已不存在，请删除 {path}。",
+    ),
     "demo.sweep": ("What a killed demo left is removed: {path}", "清理此前被终止的演示：{path}"),
     "demo.image": (
         "The machines' base image is built, once on this host: {folder}",

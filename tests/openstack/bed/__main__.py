@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -98,10 +99,23 @@ def run(bed: Layout, laps: Laps, command: list[str]) -> int:
             "OS_CLIENT_CONFIG_FILE": str(bed.clouds_yaml),
             "GOVPOOL_TEST_OPENSTACK": "bed",
         }
-        code = subprocess.run(command, env=environment, check=False).returncode
+        code = _heard(command, environment)
     finally:
         down(bed, laps, keep_logs=code != 0)
     return code
+
+
+def _heard(command: list[str], environment: dict[str, str]) -> int:
+    """Run the command; Ctrl-C is its own to answer, and the bed goes down when it has ended."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def listening() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    try:
+        return subprocess.run(command, env=environment, check=False, preexec_fn=listening).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def main() -> int:

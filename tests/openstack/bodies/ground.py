@@ -157,10 +157,14 @@ def _shared(stack: ExitStack, admin: Connection, name: str, subnet: str, folder:
 
 @contextmanager
 def _hypervisor(job: dict[str, object], log: Path) -> Iterator[None]:
-    """The hypervisor's process; AssertionError with its log's end when it leaves something behind."""
+    """The hypervisor's process; AssertionError with its log's end when it leaves something behind.
+
+    It is told to stop when this process dies, and removes the bodies then as well.
+    """
+    guard = ["setpriv", "--pdeathsig", "TERM"]
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.openstack.bodies"],
+            [*guard, sys.executable, "-m", "tests.openstack.bodies"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=out,

@@ -17,8 +17,10 @@ from rich.console import Console
 from govpool.cli.errors import CliError, Exit
 from govpool.cli.options import Lang, LanguageOption, language_of
 from govpool.cli.run import fail, run
+from govpool_providers.errors import ProviderError
 
 if TYPE_CHECKING:
+    from govpool.cli.demo.cloud import DemoCloud
     from govpool.cli.demo.screen import Screen
     from govpool.cli.demo.stage import Stage
     from govpool.cli.demo.workspace import Workspace
@@ -33,13 +35,20 @@ class PoolChoice(StrEnum):
 
     LOCAL = "local"
     FIXTURE = "fixture"
+    OPENSTACK = "openstack"
 
 
 def demo(
     language: LanguageOption,
     pool: Annotated[
-        PoolChoice, typer.Option(help="local: real machines on this host (root). fixture: in memory.")
+        PoolChoice,
+        typer.Option(
+            help="local: real machines on this host (root). fixture: in memory. openstack: a real cloud."
+        ),
     ] = PoolChoice.LOCAL,
+    cloud_file: Annotated[
+        Path | None, typer.Option(help="For openstack: which cloud, and the pool's settings (YAML).")
+    ] = None,
     keep: Annotated[Path, typer.Option(help="Where the evidence is kept.")] = DEFAULT_KEEP,
     work: Annotated[
         Path, typer.Option(help="Where it works meanwhile; the local pool wants 8 GiB there.")
@@ -56,10 +65,11 @@ def demo(
     screen = Screen(Console(highlight=False), language_of(language))
     try:
         _check_keep(keep)
-        chosen = _grounded(screen, pool, work, yes=yes)
+        cloud = _cloud(screen, cloud_file) if pool is PoolChoice.OPENSTACK else None
+        chosen = pool if cloud else _grounded(screen, pool, work, yes=yes)
     except CliError as error:
         fail(error)
-    run(_demo(screen, chosen, (work, keep), language))
+    run(_demo(screen, chosen, cloud, (work, keep), language))
 
 
 def _check_keep(keep: Path) -> None:
@@ -94,7 +104,25 @@ def _grounded(screen: Screen, pool: PoolChoice, work: Path, *, yes: bool) -> Poo
     return PoolChoice.FIXTURE
 
 
-async def _demo(screen: Screen, pool: PoolChoice, places: tuple[Path, Path], language: Lang) -> None:
+def _cloud(screen: Screen, file: Path | None) -> DemoCloud:
+    """The cloud of the file, after it answered."""
+    from govpool.cli.demo.cloud import ask, load
+    from govpool.cli.doctor import kubectl
+
+    if kubectl() is None:
+        raise CliError("kubectl is not installed: pip install 'govpool[demo]'")
+    if file is None:
+        raise CliError(screen.text("no-cloud"), Exit.USAGE)
+    cloud = load(file)
+    with screen.step("cloud", cloud=cloud.cloud) as step:
+        free = ask(cloud)
+        step.note(screen.text("cloud-found", free="∞" if free is None else free))
+    return cloud
+
+
+async def _demo(
+    screen: Screen, pool: PoolChoice, cloud: DemoCloud | None, places: tuple[Path, Path], language: Lang
+) -> None:
     from govpool.cli.demo.workspace import Workspace
 
     work, keep = places
@@ -103,7 +131,7 @@ async def _demo(screen: Screen, pool: PoolChoice, places: tuple[Path, Path], lan
     await _sweep(screen, work)
     if pool is PoolChoice.LOCAL:
         await _image(screen)
-    workspace = Workspace.make(pool.value, work)
+    workspace = Workspace.make(pool.value, work, cloud)
     try:
         certificate = await _play(screen, workspace, language)
         screen.chapter("chapter-summary")
@@ -175,8 +203,11 @@ async def _sweep(screen: Screen, work: Path) -> None:
     from govpool.cli.demo.workspace import abandoned
 
     for workspace in abandoned(work):
-        with screen.step("sweep", path=workspace.path):
-            await asyncio.to_thread(workspace.purge)
+        with screen.step("sweep", path=workspace.path) as step:
+            try:
+                await asyncio.to_thread(workspace.purge)
+            except ProviderError as error:  # of a cloud that may be gone for good
+                step.note(screen.text("not-swept", why=error.message, path=workspace.path))
 
 
 async def _image(screen: Screen) -> None:

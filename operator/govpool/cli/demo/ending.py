@@ -51,7 +51,7 @@ async def certified(stage: Stage, revision: int, images: list[Path]) -> Path:
         for line in (await _verify(file, key)).splitlines():
             step.note(line)
         step.note(screen.text("forged", why=forged(file, key)))
-    if stage.real:
+    if stage.searchable:
         with screen.step("search-after") as step:
             found = [
                 image.name for image in images if await asyncio.to_thread(holds, image, stage.unit.marker)

@@ -41,7 +41,13 @@ class Stage:
     @property
     def real(self) -> bool:
         """Whether there are machines and disks."""
-        return self.workspace.pool == "local"
+        return self.workspace.pool != "fixture"
+
+    @property
+    def searchable(self) -> bool:
+        """Whether the disks' raw images can be read from here."""
+        cloud = self.workspace.cloud
+        return self.real and (cloud is None or cloud.volumes is not None)
 
     async def kubectl(self, user: str, *arguments: str, stdin: str = "") -> str:
         """Stock kubectl as that user."""
@@ -79,11 +85,31 @@ def own_pool(workspace: Workspace, document: Json) -> Json | None:
     """Only the pool that is used, in the demo's own folder and subnet."""
     if document["kind"] != "CloudPool":
         return document
-    if cast(dict[str, str], document["metadata"])["name"] != workspace.pool_name:
+    metadata, cloud = cast(dict[str, str], document["metadata"]), workspace.cloud
+    if metadata["name"] != (workspace.pool_name if cloud is None else "local-pool"):
         return None
     spec = cast(dict[str, Json], document["spec"])
+    if cloud is not None:
+        metadata["name"] = workspace.pool_name
+        spec["title"] = cast(Json, "市级政务云资源池（OpenStack）")
+        spec["connection"] = {"provider": "openstack", "cloud": cloud.cloud, "settings": dict(cloud.settings)}
+        spec["adminNetworks"] = cast(Json, cloud.admin_networks)
+        secret: Json = {"name": f"{workspace.pool_name}-backup", "namespace": "govpool-system"}
+        spec["backup"] = {"location": cloud.backup, "passwordRef": secret}
+        del spec["mappings"]
+        return document
     spec["connection"]["settings"] = cast(Json, workspace.settings)
     spec["backup"]["location"] = str(workspace.path / "backup")
+    return document
+
+
+def own_quota(workspace: Workspace, document: Json) -> Json:
+    """On a cloud, the unit's limits for the local pool are those for the demo's."""
+    if document["kind"] == "TenantQuota" and workspace.cloud is not None:
+        spec = cast(dict[str, list[dict[str, str]]], document["spec"])
+        for limits in spec["limits"]:
+            if limits["pool"] == "local-pool":
+                limits["pool"] = workspace.pool_name
     return document
 
 

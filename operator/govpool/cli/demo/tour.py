@@ -24,7 +24,7 @@ from govpool.cli.data import shipped
 from govpool.cli.decisions import Verdicts, decide
 from govpool.cli.demo.ending import certified
 from govpool.cli.demo.screen import Step, command
-from govpool.cli.demo.stage import REQUEST, Stage, manifest, own_pool, own_request
+from govpool.cli.demo.stage import REQUEST, Stage, manifest, own_pool, own_quota, own_request
 from govpool.cli.demo.unit import holds, make_key, set_aside
 from govpool.cli.demo.workspace import NAMESPACE
 from govpool.cli.errors import CliError
@@ -32,7 +32,7 @@ from govpool.cli.story import BEIJING, moment
 from govpool.effects.kube import Json
 
 PATCH = f"kubectl patch crr {REQUEST}"
-QUICK, MACHINES, PLAYBOOK, WIPE = 60.0, 180.0, 400.0, 900.0
+QUICK, MACHINES, PLAYBOOK, WIPE = 60.0, 400.0, 400.0, 900.0
 """Seconds that a wait may take before the demo says where it stands and ends."""
 
 
@@ -63,7 +63,7 @@ async def supply(stage: Stage) -> None:
         folder = workspace.manifests
         (folder / "policy.yaml").write_text((shipped("policies") / "yiyang-2025.yaml").read_text())
         manifest(workspace, "01-supply.yaml", lambda document: own_pool(workspace, document))
-        manifest(workspace, "02-unit.yaml", lambda document: document)
+        manifest(workspace, "02-unit.yaml", lambda document: own_quota(workspace, document))
         files = ("policy.yaml", "01-supply.yaml", "02-unit.yaml")
         given = [part for name in files for part in ("-f", str(folder / name))]
         await stage.kubectl("admin", "apply", "--server-side", *given)
@@ -348,9 +348,9 @@ async def deregistration(stage: Stage, before: Approval, seen: Seen) -> int:
         await view.until(lambda: view.waits_for_unit(At.BACKUP, revision), seconds=WIPE, says=step.says)
         for line in _backup_lines(view.order(WorkOrderKind.BACKUP, revision)):
             step.note(line)
-    if stage.real:
+    if stage.searchable:
         with screen.step("search-before") as step:
-            seen.images = set_aside(stage.workspace)
+            seen.images = set_aside(stage.workspace, stage.servers)
             found = await _search(stage, seen.images, step)
             step.note(screen.text("found", found=found, disks=len(seen.images)))
             if found != len(seen.images):

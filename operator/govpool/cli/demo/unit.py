@@ -10,6 +10,7 @@ import mmap
 import os
 import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,16 +125,33 @@ def fingerprint(public_key: str) -> str:
 
 
 # -- disks ---------------------------------------------------------------------------------------
-def set_aside(workspace: Workspace) -> list[Path]:
-    """Give every disk image of the pool a second name, so that the very same file can be searched later."""
+def set_aside(workspace: Workspace, servers: Iterable[CloudServer]) -> list[Path]:
+    """Give every disk image of the pool a second name, so that the very same file can be searched later.
+
+    Raises:
+        CliError: the images lie on another file system than the demo's folder.
+    """
     workspace.aside.mkdir(exist_ok=True)
     kept = []
-    for image in sorted((workspace.path / "pool" / "disks").glob("*/disk.img")):
-        link = workspace.aside / f"{image.parent.name}.img"
+    for key, image in _images(workspace, servers):
+        link = workspace.aside / f"{key}.img"
         if not link.exists():
-            link.hardlink_to(image)
+            try:
+                link.hardlink_to(image)
+            except OSError as error:
+                raise CliError(f"{image} can't be kept in sight ({error}): give --work beside it") from None
         kept.append(link)
     return kept
+
+
+def _images(workspace: Workspace, servers: Iterable[CloudServer]) -> list[tuple[str, Path]]:
+    """The raw files of the pool's disks, by the disks' keys."""
+    if workspace.cloud is None:
+        found = (workspace.path / "pool" / "disks").glob("*/disk.img")
+        return sorted((image.parent.name, image) for image in found)
+    folder = workspace.cloud.volumes
+    disks = [disk for server in servers if server.status for disk in server.status.disks]
+    return sorted((disk.key, folder / (disk.provider_id or disk.key)) for disk in disks) if folder else []
 
 
 def holds(image: Path, marker: str) -> bool:

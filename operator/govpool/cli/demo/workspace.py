@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from govpool.cli.demo.cloud import DemoCloud
 from govpool.cli.doctor import kubectl
 from govpool.cli.errors import CliError
 from govpool_providers.base import PoolConnection
@@ -33,19 +34,21 @@ class Workspace:
 
     path: Path
     pool: str
-    """``local`` or ``fixture``."""
+    """``local``, ``fixture`` or ``openstack``."""
     settings: dict[str, str] = field(default_factory=dict)
     lock: int = -1
+    cloud: DemoCloud | None = None
+    """Where an OpenStack pool is."""
 
     @classmethod
-    def make(cls, pool: str, parent: Path = DEFAULT_PARENT) -> Workspace:
+    def make(cls, pool: str, parent: Path = DEFAULT_PARENT, cloud: DemoCloud | None = None) -> Workspace:
         """A fresh folder, for its owner only.
 
         Raises:
             OSError: ``parent`` is not there, or can't be written.
         """
         path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent.resolve()))
-        made = cls(path, pool, lock=_held(path))
+        made = cls(path, pool, lock=_held(path), cloud=cloud)
         made.settings = made._settings()
         (path / POOL_FILE).write_text(json.dumps({"pool": pool, "settings": made.settings}))
         for folder in (made.manifests, made.evidence):
@@ -53,18 +56,20 @@ class Workspace:
         return made
 
     def _settings(self) -> dict[str, str]:
+        if self.cloud is not None:
+            return {**self.cloud.settings, "cloud": self.cloud.cloud}
         if self.pool == "fixture":
             return {"state": str(self.path / "fixture.sqlite"), "latency": "1"}
         return {
             "state": str(self.path / "pool"),
             "subnet": free_subnet(self.path.parent),
-            "bridge": f"gvd{hashlib.sha256(self.path.name.encode()).hexdigest()[:8]}",
+            "bridge": f"gvd{_digest(self.path)}",
         }
 
     @property
     def pool_name(self) -> str:
-        """The CloudPool of ``examples/01-supply.yaml``."""
-        return f"{self.pool}-pool"
+        """The CloudPool of ``examples/01-supply.yaml``; on a cloud, a name that no other pool there has."""
+        return f"demo-{_digest(self.path)}" if self.pool == "openstack" else f"{self.pool}-pool"
 
     @property
     def connection(self) -> PoolConnection:
@@ -102,8 +107,17 @@ class Workspace:
 
     # -- the end ----------------------------------------------------------------------------------
     def purge(self) -> list[str]:
-        """Remove the pool and the folder; returns what is left on this machine, if anything."""
+        """Remove the pool and the folder; returns what is left on this machine or in the cloud, if anything.
+
+        Raises:
+            ProviderError: the pool could not be removed; the folder stays.
+        """
         left: list[str] = []
+        if self.pool == "openstack":
+            from govpool_providers import openstack
+
+            openstack.purge(self.connection)
+            left = openstack.leftovers(self.connection)
         if self.pool == "local":
             from govpool_providers.local import leftovers, purge
 
@@ -112,6 +126,10 @@ class Workspace:
         shutil.rmtree(self.path)
         os.close(self.lock)
         return left
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.name.encode()).hexdigest()[:8]
 
 
 def _held(path: Path) -> int:

@@ -144,8 +144,8 @@ def _server(
 
 
 def _same_but_revision(before: CloudServerSpec, after: CloudServerSpec) -> bool:
-    update = {"revision": before.revision, "article": before.article}
-    return before == after.model_copy(update=update)
+    fields = (name for name in CloudServerSpec.model_fields if name not in ("revision", "article"))
+    return all(getattr(before, name) == getattr(after, name) for name in fields)
 
 
 def _size(item: CatalogItem | None) -> tuple[int, int, int]:
@@ -165,8 +165,8 @@ def _disks(group: Server, key: str, root_gib: int, current: CloudServer | None) 
     ]
     named = {disk.key for disk in disks}
     grown = [
-        disk.model_copy(update={"size_gib": max(disk.size_gib, before[disk.key].size_gib)})
-        if disk.key in before
+        disk.model_copy(update={"size_gib": before[disk.key].size_gib})
+        if disk.key in before and before[disk.key].size_gib > disk.size_gib
         else disk
         for disk in disks
     ]

@@ -150,6 +150,17 @@ TERMS: Mapping[str, tuple[str, str]] = {
     "Good": ("Good", "正常"),
     "IssuingStopped": ("Issuing stopped", "停止发放"),
     "Open": ("to be rectified", "待整改"),
+    # -- the whole town
+    "Cordoned": ("Cordoned", "停止新增"),
+    "Exiting": ("Exiting", "退出中"),
+    "Closed": ("Closed", "已关闭"),
+    "Rectification": ("Rectification", "整改"),
+    "Term": ("Term", "使用期限"),
+    "OperationReport": ("Operation report", "运行情况报告"),
+    "UnitSelfEvaluation": ("Self-evaluation", "绩效自评"),
+    "ProviderEvaluation": ("Provider evaluation", "云服务商绩效评估"),
+    "UseEvaluation": ("Use evaluation", "使用情况年度评价"),
+    "CatalogueRevision": ("Catalogue revision", "服务目录修订"),
 }
 """A word that programs use to its (English, Chinese) for people."""
 
@@ -157,6 +168,7 @@ IN_CONTEXT: Mapping[str, tuple[str, str]] = {
     "server.Open": ("Open", "已开通"),
     "server.Running": ("Running", "运行"),
     "disk.Pending": ("Pending", "待创建"),
+    "pool.Open": ("Open", "开放"),
 }
 """Words that mean something else of one kind of thing than of all others."""
 
@@ -251,7 +263,8 @@ def minutes(text: str, zone: ZoneInfo | None = None) -> str:
         local = zone or (_BEIJING if at.utcoffset() == timedelta() else None)
         return f"{at.astimezone(local) if local else at:%Y-%m-%d %H:%M}"
 
-    return _INSTANT.sub(told, text)
+    # Most values are names and numbers: they are seen to hold no time without a search.
+    return _INSTANT.sub(told, text) if ":" in text else text
 
 
 def set_in_chinese(template: str, values: Mapping[str, str], of_words: frozenset[str]) -> str:

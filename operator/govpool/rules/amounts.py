@@ -10,10 +10,12 @@ from govpool.api.cloudresourcerequest import DataDisk, DesiredState, RequestCont
 from govpool.api.servicecatalog import CatalogItem, ServiceCatalog
 from govpool.api.tenantquota import Amounts
 from govpool.rules.catalogue import known, storage_item
+from govpool.rules.remembered import once
 
 _FEN = Decimal("0.01")
 
 
+@once
 def amounts(content: RequestContent, catalog: ServiceCatalog) -> Amounts:
     """The most that the content may ever take at once: what is reserved for it.
 
@@ -28,6 +30,7 @@ def amounts(content: RequestContent, catalog: ServiceCatalog) -> Amounts:
     return most
 
 
+@once
 def fee_per_year(content: RequestContent, catalog: ServiceCatalog) -> Decimal:
     """The fee of what is held permanently for a whole year, in CNY with two decimals.
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import wraps
-from typing import TypeVar
+from collections.abc import Iterator, Mapping, Sequence
 
 from govpool.api.approval import ChangedValue
 from govpool.api.base import Model
 from govpool.api.cloudresourcerequest import CloudResourceRequestSpec, RequestContent
 from govpool.rules.canonical import sha256_of
+from govpool.rules.remembered import once
 
 MAX_CHANGES = 128
 """Lines that an Approval holds."""
@@ -19,44 +18,19 @@ _KEYS = ("name", "item")
 _MISSING = object()
 
 
-M = TypeVar("M", bound=Model)
-T = TypeVar("T")
-REMEMBERED = 4096
-"""How many models' answers are kept."""
-
-
-def _once(function: Callable[[M], T]) -> Callable[[M], T]:
-    """Ask the same model only once: models are frozen, and each is looked at many times in its life."""
-    known: dict[int, tuple[M, T]] = {}
-
-    @wraps(function)
-    def answer(model: M) -> T:
-        # The model is kept beside its answer, so that no other can come to stand at its address.
-        found = known.get(id(model))
-        if found is not None:
-            return found[1]
-        result = function(model)
-        if len(known) >= REMEMBERED:
-            del known[next(iter(known))]
-        known[id(model)] = (model, result)
-        return result
-
-    return answer
-
-
-@_once
+@once
 def content_of(spec: CloudResourceRequestSpec) -> RequestContent:
     """The part of a spec that is approved, without papers and confirmations."""
     return RequestContent(**{name: getattr(spec, name) for name in RequestContent.model_fields})
 
 
-@_once
+@once
 def content_hash(content: RequestContent) -> str:
     """SHA-256 of the content's RFC 8785 form, in hexadecimal."""
     return sha256_of(_plain(content))
 
 
-@_once
+@once
 def submission_hash(spec: CloudResourceRequestSpec) -> str:
     """SHA-256 of content and papers: what is put before the authority.
 

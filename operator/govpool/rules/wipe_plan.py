@@ -19,7 +19,7 @@ class WipePlan:
     technique_class: TechniqueClass
     technique: Technique
     key_destruction: bool
-    """Whether the key of the data must be destroyed as well."""
+    """Whether the key of the data is to be destroyed as well, which deleting the medium does."""
     residual_risk: str
     """What this can't prove; empty when the read-back proves it all."""
 
@@ -36,8 +36,16 @@ def plan(overwrite: OverwriteProvability) -> WipePlan:
                 TechniqueClass.CLEAR, Technique.OVERWRITE, key_destruction=False, residual_risk=""
             )
         case OverwriteProvability.ENCRYPTED:
+            # The cloud destroys the key with the volume, but nobody here sees its key manager do it.
             return WipePlan(
-                TechniqueClass.PURGE, Technique.CRYPTOGRAPHIC_ERASE, key_destruction=True, residual_risk=""
+                TechniqueClass.CLEAR,
+                Technique.OVERWRITE,
+                key_destruction=True,
+                residual_risk=(
+                    "Encrypted storage: every address was overwritten and read back through the encryption, "
+                    "but blocks that held earlier versions may survive below as ciphertext. Their key goes "
+                    "with the volume; the cloud's key manager was not asked whether it is destroyed."
+                ),
             )
         case OverwriteProvability.COPY_ON_WRITE:
             return WipePlan(

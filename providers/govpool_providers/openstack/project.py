@@ -190,14 +190,18 @@ class Project:
     # -- disks --------------------------------------------------------------------------------------
     def list_disks(self, machine_key: str) -> tuple[Disk, ...]:
         """See :class:`Provider`."""
-        overwrite = self.cloud.settings.overwrite
-        return tuple(volume.disk(overwrite) for volume in self._volumes.of_machine(valid_key(machine_key)))
+        proves = self.cloud.settings.overwrite_of
+        return tuple(
+            volume.disk(proves(volume.kind)) for volume in self._volumes.of_machine(valid_key(machine_key))
+        )
 
     def list_all_disks(self, request_uid: str | None = None) -> tuple[Disk, ...]:
         """See :class:`Provider`."""
         wanted = {} if request_uid is None else {tags.REQUEST_UID: request_uid}
-        overwrite = self.cloud.settings.overwrite
-        return tuple(volume.disk(overwrite) for volume in self._volumes.those(**wanted) if volume.key)
+        proves = self.cloud.settings.overwrite_of
+        return tuple(
+            volume.disk(proves(volume.kind)) for volume in self._volumes.those(**wanted) if volume.key
+        )
 
     def list_copies(self, disk_key: str) -> tuple[DiskCopy, ...]:
         """See :class:`Provider`. What Cinder and Glance show; not what the storage behind them keeps."""

@@ -128,6 +128,8 @@ class OpenStackSettings:
     units: UnitSettings
     config_drive: bool
     overwrite: OverwriteProof
+    overwrites: Mapping[str, OverwriteProof]
+    """Where it differs, by the cloud's name of the volume type."""
     sanitiser: SanitiserSettings
     vcpu: int | None
     memory_gib: int | None
@@ -171,6 +173,11 @@ class OpenStackSettings:
                 units=_units(connection.pool, given),
                 config_drive=_yes(given, "config_drive", default=True),
                 overwrite=OverwriteProof(given.get("overwrite", OverwriteProof.COPY_ON_WRITE)),
+                overwrites={
+                    name.partition(".")[2]: OverwriteProof(value)
+                    for name, value in given.items()
+                    if name.startswith("overwrite.")
+                },
                 sanitiser=_sanitiser(given),
                 vcpu=_limit(given, "capacity.vcpu"),
                 memory_gib=_limit(given, "capacity.memory_gib"),
@@ -180,6 +187,10 @@ class OpenStackSettings:
             raise ProviderError(
                 ErrorCode.INVALID, f"Pool {connection.pool}: {error}. Correct the pool's connection settings."
             ) from error
+
+    def overwrite_of(self, volume_type: str) -> OverwriteProof:
+        """What an overwrite proves on a volume type; ``overwrite`` where the type is not named."""
+        return self.overwrites.get(volume_type, self.overwrite)
 
     def called(self, kind: str, name: str) -> str:
         """What the cloud calls an image, network, flavour or volume type that govpool calls ``name``."""

@@ -85,7 +85,8 @@ class Volume:
             size_bytes=self.size_gib * GIB,
             root=self.metadata.get(tags.ROOT) == "true",
             state=self.state,
-            medium=f"Cinder volume of type {self.kind}" if self.kind else "Cinder volume",
+            medium=("encrypted " if self.encrypted else "")
+            + (f"Cinder volume of type {self.kind}" if self.kind else "Cinder volume"),
             overwrite=OverwriteProof.ENCRYPTED if self.encrypted else overwrite,
         )
 

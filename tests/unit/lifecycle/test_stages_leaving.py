@@ -324,6 +324,27 @@ def test_yy_21_2_the_certificate_lists_every_medium_and_what_became_of_it() -> N
 
 
 @pytest.mark.parametrize(
+    ("storage", "said"),
+    [("InPlace", ""), ("CopyOnWrite", "Thin or copy-on-write"), ("Encrypted", "Encrypted storage")],
+)
+def test_a_certificate_is_issued_for_every_storage_and_says_what_it_can_not_prove(storage, said) -> None:
+    there = tuple(
+        with_disks(
+            one, sanitisation=wiped(one, finished=WIPED_AT).status.disks[0].sanitisation, overwrite=storage
+        )
+        for one in left()
+    )
+    answer = certify("backup", "termination", there=there)
+    assert answer.state is StageState.WAITING, answer.message.render()
+    (issue,) = answer.actions
+    assert isinstance(issue, IssueCertificate)
+    for medium in issue.draft.media:
+        assert medium.sanitisation is not None
+        assert medium.residual_risk.startswith(said)
+        assert bool(medium.residual_risk) == bool(said)
+
+
+@pytest.mark.parametrize(
     ("confirmed", "lacks"), [(("backup",), "confirmation"), (("termination",), "backup.receipt")]
 )
 def test_nothing_is_certified_without_the_units_word(confirmed, lacks) -> None:

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from govpool.api.base import SETTLED_LABEL, Resource
+from govpool.api.base import SETTLED_LABEL, Resource, Scope
 from govpool.api.cloudpool import CloudPool
 from govpool.api.cloudresourcerequest import CloudResourceRequest
 from govpool.api.rectificationnotice import RectificationNotice
@@ -98,7 +98,8 @@ class Board:
 
     async def follow(self, api: Api, kind: type[Resource]) -> None:
         """Take in whatever happens to the kind, for ever."""
-        async for event, found in api.watch(kind, namespace=self._namespace, labels=LIVE):
+        namespace = self._namespace if kind.DEFINITION.scope is Scope.NAMESPACED else None
+        async for event, found in api.watch(kind, namespace=namespace, labels=LIVE):
             if event == "DELETED":
                 self._known.pop(found.key, None)
             else:

@@ -22,10 +22,10 @@ from govpool.lifecycle.duties import Duty, Urgency, duties
 from govpool.messages import Language, message
 from govpool.messages.words import word
 
-BAR = 10
-"""Characters of a bar."""
 TIGHT, FULL = 0.8, 0.95
-"""Shares from which on a bar is yellow, and red."""
+"""Shares from which on a number is yellow, and red."""
+REPORTS_AHEAD = timedelta(days=30)
+"""How long before they are due periodic reports are shown."""
 FAR = timedelta(days=36500)
 
 
@@ -74,9 +74,15 @@ class View:
         for resource in resources:
             for duty in duties(resource, self._town.now):
                 # What govpool carries out stands among the orders, unless it can't or is late.
-                quiet = duty.who is Role.OPERATOR and duty.urgency is Urgency.RUNNING and not duty.failed
+                running = duty.urgency is Urgency.RUNNING and not duty.failed
+                quiet = running and (duty.who is Role.OPERATOR or self._next_years(duty))
                 if not quiet:
                     yield duty
+
+    def _next_years(self, duty: Duty) -> bool:
+        """Whether it is a periodic report that nobody thinks of yet."""
+        soon = self._town.now + REPORTS_AHEAD
+        return isinstance(duty.about, CloudPool) and duty.due is not None and duty.due > soon
 
     def _order_of(self, duty: Duty) -> tuple[bool, datetime]:
         return duty.urgency is Urgency.RUNNING, duty.due or self._town.now + FAR
@@ -98,9 +104,9 @@ class View:
         return Text.assemble((moment(self._town.now), "bold"), f"  {text}")
 
     def _duty_table(self) -> RenderableType:
-        table = self._table("duties", "due", "who", "step", "unit", "about", "article")
         if not self._due:
-            return Group(table, Text(f"  {self._say('nothing-due')}", style="dim"))
+            return self._empty("duties", "nothing-due")
+        table = self._table("duties", "due", "who", "step", "article", "about", "unit")
         for duty in self._due[: self._rows]:
             style = {Urgency.RUNNING: "", Urgency.OVERDUE: "red", Urgency.ESCALATED: "bold red"}[duty.urgency]
             who = self._word(duty.who.value)
@@ -110,18 +116,18 @@ class View:
                 Text(self._until(duty.due), style=style or "yellow"),
                 Text(who, style="bold"),
                 Text(self._word(duty.step), style="red" if duty.failed else ""),
-                Text(self._unit(duty.about.metadata.namespace)),
-                Text(duty.about.metadata.name),
                 Text(duty.article, style="dim"),
+                Text(duty.about.metadata.name),
+                Text(self._unit(duty.about.metadata.namespace)),
             )
             table.add_row(*cells)
         return self._with_rest(table, len(self._due))
 
     # -- orders -----------------------------------------------------------------------------------
     def _order_table(self) -> RenderableType:
-        table = self._table("orders", "work", "state", "age", "unit", "about", "progress")
         if not self._orders:
-            return Group(table, Text(f"  {self._say('no-orders')}", style="dim"))
+            return self._empty("orders", "no-orders")
+        table = self._table("orders", "work", "state", "age", "unit", "about", "progress")
         for order in self._orders[: self._rows]:
             state, status = _state(order), order.status
             told = (status.message if state is WorkOrderState.FAILED else status.progress) if status else ""
@@ -150,12 +156,12 @@ class View:
             )
             table.add_row(
                 Text(pool.metadata.name),
-                Text(self._word(pool.spec.state.value)),
+                Text(word(pool.spec.state.value, self._language, of="pool")),
                 Text(self._say(reachable), style="red" if reachable == "no" else ""),
-                bar(taken.servers if taken else 0, limit.servers),
-                bar(taken.vcpu if taken else 0, vcpu),
-                bar(taken.memory_gib if taken else 0, memory),
-                bar(taken.storage_gib if taken else 0, limit.storage_gib),
+                measure(taken.servers if taken else 0, limit.servers),
+                measure(taken.vcpu if taken else 0, vcpu),
+                measure(taken.memory_gib if taken else 0, memory),
+                measure(taken.storage_gib if taken else 0, limit.storage_gib),
             )
         return self._with_rest(table, len(self._town.pools))
 
@@ -175,10 +181,10 @@ class View:
             table.add_row(
                 Text(quota.spec.unit_name),
                 Text(pool),
-                bar(held.servers, hard.servers),
-                bar(held.vcpu, hard.vcpu),
-                bar(held.memory_gib, hard.memory_gib),
-                bar(held.storage_gib, hard.storage_gib),
+                measure(held.servers, hard.servers),
+                measure(held.vcpu, hard.vcpu),
+                measure(held.memory_gib, hard.memory_gib),
+                measure(held.storage_gib, hard.storage_gib),
                 Text(self._word(standing.value), style="red" if stopped else "dim"),
             )
         return self._with_rest(table, len(lines))
@@ -217,20 +223,22 @@ class View:
             table.add_column(head, no_wrap=not last, overflow="ellipsis" if not last else "fold")
         return table
 
+    def _empty(self, name: str, told: str) -> Text:
+        return Text.assemble((f"\n{self._say(name)}\n", "bold"), (self._say(told), "dim"))
+
     def _with_rest(self, table: Table, count: int) -> RenderableType:
         if count <= self._rows:
             return table
         return Group(table, Text(f"  {self._say('more', count=count - self._rows)}", style="dim"))
 
 
-def bar(used: int, limit: int | None) -> Text:
-    """How much is used of a limit; only the number where there is none."""
+def measure(used: int, limit: int | None) -> Text:
+    """How much is used of a limit, and how near that is; only the number where there is none."""
     if limit is None:
         return Text(str(used))
     share = used / limit if limit else float(used > 0)
-    filled = min(round(share * BAR), BAR)
-    style = "red" if share >= FULL else "yellow" if share >= TIGHT else "green"
-    return Text.assemble(("█" * filled, style), ("░" * (BAR - filled), "dim"), f" {used}/{limit}")
+    style = "red" if share >= FULL else "yellow" if share >= TIGHT else ""
+    return Text(f"{used}/{limit}", style=style)
 
 
 def _held(quota: TenantQuota, pool: str) -> Amounts:

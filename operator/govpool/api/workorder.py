@@ -207,6 +207,8 @@ class WorkOrderStatus(Model):
     retry_seen: ShortText = ""
     """Value of the retry annotation that was last acted on."""
     lease: RunLease | None = None
+    job: ShortText | None = None
+    """Name of the Job that carries it out, from before it is made until its result is on record here."""
     started: Instant | None = None
     """When the first run began."""
     finished: Instant | None = None

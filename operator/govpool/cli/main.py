@@ -12,8 +12,10 @@ from govpool.cli.doctor import doctor
 from govpool.cli.explain import explain
 from govpool.cli.operator import operator
 from govpool.cli.retry import retry
+from govpool.cli.run_order import run_order
 from govpool.cli.simulate import simulate
 from govpool.cli.status import status
+from govpool.cli.top import top
 from govpool.cli.up import up
 from govpool.cli.version import print_version
 
@@ -35,6 +37,7 @@ RUNNING, DECIDING, LOOKING = "Running", "Acting", "Looking"
 app.command(rich_help_panel=RUNNING)(demo)
 app.command(rich_help_panel=RUNNING)(up)
 app.command(rich_help_panel=RUNNING)(operator)
+app.command("run-order", rich_help_panel=RUNNING)(run_order)
 app.command(rich_help_panel=RUNNING)(backup)
 app.command(rich_help_panel=RUNNING)(restore)
 app.add_typer(recover.app, name="recover", no_args_is_help=True, rich_help_panel=RUNNING)
@@ -46,6 +49,7 @@ app.command(rich_help_panel=DECIDING)(retry)
 app.add_typer(usage.app, name="usage", no_args_is_help=True, rich_help_panel=DECIDING)
 app.add_typer(clock.app, name="clock", no_args_is_help=True, rich_help_panel=DECIDING)
 app.command(rich_help_panel=LOOKING)(status)
+app.command(rich_help_panel=LOOKING)(top)
 app.command(rich_help_panel=LOOKING)(explain)
 app.add_typer(audit.app, name="audit", no_args_is_help=True, rich_help_panel=LOOKING)
 app.add_typer(certificate.app, name="certificate", no_args_is_help=True, rich_help_panel=LOOKING)

@@ -20,7 +20,15 @@ from govpool.lifecycle.sharding import Shard
 from govpool.messages import Language
 
 if TYPE_CHECKING:
+    from govpool.effects.jobs.manifests import JobSettings
     from govpool.effects.notify.config import NotifyConfig
+
+
+class RunBy(StrEnum):
+    """What runs playbooks."""
+
+    LOCAL = "local"
+    JOB = "job"
 
 
 class LogFormat(StrEnum):
@@ -77,6 +85,18 @@ def operator(  # noqa: PLR0913, PLR0917 - its options
         str,
         typer.Option(envvar="GOVPOOL_SHARD", help="I/N: keep only the namespaces of this shard, from 0/N."),
     ] = "0/1",
+    executor: Annotated[
+        RunBy,
+        typer.Option(
+            envvar="GOVPOOL_EXECUTOR", help="local: playbooks run here; job: each order is a Kubernetes Job."
+        ),
+    ] = RunBy.LOCAL,
+    runner_image: Annotated[
+        str, typer.Option(envvar="GOVPOOL_RUNNER_IMAGE", help="Image of the Jobs, for --executor job.")
+    ] = "",
+    runs_namespace: Annotated[
+        str, typer.Option(envvar="GOVPOOL_RUNS_NAMESPACE", help="Namespace of the Jobs; it must be there.")
+    ] = "govpool-runs",
     http_port: Annotated[
         int | None,
         typer.Option(
@@ -105,7 +125,14 @@ def operator(  # noqa: PLR0913, PLR0917 - its options
 
     levels = {0: logging.WARNING, 1: logging.INFO}
     logs.configure(levels.get(verbose, logging.DEBUG), as_json=log_format.as_json)
-    led = _Led(Timing.of(lease_seconds), _shard(shard), http_host, http_port, notifications)
+    led = _Led(
+        Timing.of(lease_seconds),
+        _shard(shard),
+        http_host,
+        http_port,
+        notifications,
+        _jobs(executor, runner_image, runs_namespace),
+    )
     run(_operator(kubeconfig, control_plane_dir, state_dir, liveness, language_of(language), led))
 
 
@@ -118,6 +145,17 @@ class _Led:
     http_host: str
     http_port: int | None
     notifications: Path | None
+    jobs: JobSettings | None
+
+
+def _jobs(executor: RunBy, image: str, namespace: str) -> JobSettings | None:
+    from govpool.effects.jobs.manifests import JobSettings
+
+    if executor is RunBy.LOCAL:
+        return None
+    if not image:
+        raise typer.BadParameter("--executor job needs one", param_hint="--runner-image")
+    return JobSettings(image, namespace)
 
 
 def _shard(text: str) -> Shard:
@@ -161,6 +199,7 @@ async def _operator(
             language,
             election=led.timing,
             shard=led.shard,
+            jobs=led.jobs,
             address=address,
             notifications=_notifications(led.notifications),
         )

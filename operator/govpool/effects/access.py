@@ -36,23 +36,29 @@ class Keys:
         return Target(name, address, USER, self.operator_private, self.host_public)
 
 
-def _secret_name(server: CloudServer) -> str:
+def secret_name(server: CloudServer) -> str:
+    """Name of the Secret with the machine's keys."""
     return f"access-{server.spec.key}"
 
 
 async def keys_of(kube: Kube, server: CloudServer) -> Keys:
     """The machine's keys; made before the machine is, and the same ever after."""
-    return _keys(await secrets.once(kube, _secret_name(server), _make))
+    return _keys(await secrets.once(kube, secret_name(server), _make))
 
 
 async def sanitiser_keys(kube: Kube, pool: str) -> Keys:
     """The keys of a pool's sanitiser (净化机), where it is a machine of its own."""
-    return _keys(await secrets.once(kube, f"sanitiser-{pool}", _make))
+    return _keys(await secrets.once(kube, sanitiser_secret_name(pool), _make))
+
+
+def sanitiser_secret_name(pool: str) -> str:
+    """Name of the Secret with the keys of a pool's sanitiser."""
+    return f"sanitiser-{pool}"
 
 
 async def known_keys(kube: Kube, server: CloudServer) -> Keys | None:
     """The machine's keys if there are any. Who wants to get in must not make new ones: they open nothing."""
-    values = await secrets.read(kube, _secret_name(server))
+    values = await secrets.read(kube, secret_name(server))
     return None if values is None else _keys(values)
 
 
@@ -67,7 +73,7 @@ def _keys(values: Mapping[str, str]) -> Keys:
 
 async def forget(kube: Kube, server: CloudServer) -> None:
     """Destroy the keys: after the handover they open nothing, and nobody shall try."""
-    await secrets.destroy(kube, _secret_name(server))
+    await secrets.destroy(kube, secret_name(server))
 
 
 def _make() -> dict[str, str]:

@@ -155,6 +155,21 @@ class Kube:
         """PUT to any path; ``metadata.resourceVersion`` in the body is the version it follows."""
         return await self._request("PUT", path, body=body)
 
+    async def remove_path(self, path: str, uid: str) -> None:
+        """Delete the object at the path if it has this UID, with what belongs to it; gone is success."""
+        body: Json = {
+            "kind": "DeleteOptions",
+            "apiVersion": "v1",
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": uid},
+        }
+        try:
+            await self._request("DELETE", path, body=body)
+        except KubeError as error:
+            # Another one of that name is not ours to delete.
+            if not (error.absent or error.conflict):
+                raise
+
     async def stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[bytes]:
         """Lines of a streaming GET until the server ends it."""
         call = await self._api.param_serialize(

@@ -28,6 +28,7 @@ from govpool.effects.clock import Clock, clock_of
 from govpool.effects.dependents import AUDIT, CHAIN, woken
 from govpool.effects.endpoint import Address
 from govpool.effects.fence import Fence
+from govpool.effects.jobs.manifests import JobSettings
 from govpool.effects.kube import Json, Kube, KubeError
 from govpool.effects.kube_errors import advice
 from govpool.effects.notify.config import NotifyConfig
@@ -85,6 +86,8 @@ class Options:
     workers: int = WORKERS
     election: Timing | None = None
     """Timing of the Lease around the operator; None: nothing elects a leader, as where it is alone."""
+    jobs: JobSettings | None = None
+    """How work orders become Jobs; None: they run beside the operator."""
     shard: Shard = WHOLE
     """Which namespaces it keeps."""
     address: Address | None = None
@@ -175,6 +178,7 @@ class Operator:
             Feedback(queue.add, self._wrote, self.lost),
             self._options.language,
         )
+        self.reconciler.jobs = self._options.jobs
 
     async def stop(self) -> None:
         """End every worker and every run, and give the runs up to whoever comes next. May be repeated."""

@@ -41,8 +41,16 @@ def may_pass(error: BaseException) -> bool:
 class Pool:
     """One pool's provider, called without blocking the event loop."""
 
-    def __init__(self, name: str, provider: Provider, fence: Fence | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        provider: Provider,
+        fence: Fence | None = None,
+        connection: PoolConnection | None = None,
+    ) -> None:
         self.name = name
+        self.connection = connection or PoolConnection(name, {})
+        """What the provider was opened with."""
         self.provider = provider
         self._fence = fence
         # Threads of its own: a pool that does not answer must not take those of the others.
@@ -122,7 +130,7 @@ class Pools:
             fence = PoolFence(self._fence) if self._fence is not None else None
             given = PoolConnection(pool.metadata.name, settings, secret, fence)
             opened = factory(connection.provider)(given)
-            result = Pool(pool.metadata.name, counted(pool.metadata.name, opened), self._fence)
+            result = Pool(pool.metadata.name, counted(pool.metadata.name, opened), self._fence, given)
             self._open[pool.metadata.name] = (mark, result)
             return result
 

@@ -256,6 +256,7 @@ def _after(status: WorkOrderStatus, result: OrderResult, now: datetime) -> WorkO
             "message": result.message[:4096],
             "progress": "",
             "lease": status.lease if result.again else None,
+            "job": None,
             "next_attempt": now + retry_after(status.attempts) if result.again else None,
             "servers": list(result.servers) or status.servers,
             "disks": list(result.disks) or status.disks,

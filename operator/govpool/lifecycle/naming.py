@@ -9,6 +9,9 @@ from govpool.api.base import REQUEST_LABEL, ObjectMeta, OwnerReference
 from govpool.api.cloudresourcerequest import CloudResourceRequest
 from govpool.api.workorder import WorkOrderKind
 
+JOB_NAME = 60
+"""Characters of a Job's name, with room for the numbers of its report's further parts."""
+
 
 def short(uid: str) -> str:
     """Six characters that tell a re-made request from its namesake."""
@@ -61,6 +64,12 @@ def run_key(request_uid: str, work: WorkOrderKind, revision: int, again_for: Ite
     """Key of a run; the same order never has two runs at once."""
     digest = hashlib.sha256(f"{request_uid}/{work}/{revision}".encode()).hexdigest()[:16]
     return f"{work.value.lower()}-r{revision}-{digest}" + _again(again_for)
+
+
+def job_name(run_key: str, attempt: int) -> str:
+    """Name of the Job of an attempt: 63 characters at most, as its Pods carry it in a label."""
+    name = f"{run_key}-{attempt}"
+    return name if len(name) <= JOB_NAME else f"{run_key[: JOB_NAME - 12]}-{short(name)}-{attempt}"
 
 
 def made_for(request: CloudResourceRequest, name: str, *, owned: bool = True) -> ObjectMeta:

@@ -16,6 +16,7 @@ from govpool.api.workorder import (
 from govpool.lifecycle import restored
 from govpool.lifecycle.actions import Action, StartRun, WriteStatus
 from govpool.lifecycle.decision import Decision
+from govpool.lifecycle.naming import job_name
 from govpool.lifecycle.observation import OrderObservation
 from govpool.rules.outcome import lacks
 
@@ -54,12 +55,15 @@ def decide(observation: OrderObservation) -> Decision:
 
 def _begin(observation: OrderObservation, status: WorkOrderStatus) -> Decision:
     order, attempt = observation.order, status.attempts + 1
+    by_job = order.spec.executor is Executor.JOB
     after = status.model_copy(
         update={
             "observed_generation": order.metadata.generation,
             "state": WorkOrderState.RUNNING,
             "attempts": attempt,
             "lease": RunLease(holder=observation.me, renewed=observation.now),
+            # A Job that has not brought its result yet is met again, whoever made it.
+            "job": status.job or (job_name(order.spec.run_key, attempt) if by_job else None),
             "started": observation.now,
             "finished": None,
             "next_attempt": None,

@@ -66,9 +66,13 @@ ROLES: Mapping[str, tuple[Grant, ...]] = {
         _grant("core", "secrets configmaps", ALL),
         _grant(_EVENTS, "events", ALL),
         _grant("coordination.k8s.io", "leases", ALL),
+        _grant("batch", "jobs", ALL),
+        _grant("core", "serviceaccounts", frozenset({"create"})),
         _grant("core", "namespaces", READ),
         _grant("apiextensions.k8s.io", "customresourcedefinitions", READ),
     ),
+    # the Job of a work order: reports, and reads nothing
+    "system:serviceaccounts:govpool-runs": (_grant("core", "configmaps", frozenset({"patch"})),),  # and only its own: crds/admission/runs.yaml
     # takes applications in
     "govpool:acceptor": _DECIDER,
     # reviews and approves them

@@ -216,6 +216,11 @@ _LEASE = _root(
         preferredHolder=_string(), renewTime=_time(), strategy=_string(),
     ),
 )  # fmt: skip
+_JOB = _root(
+    "Work that ends. Nothing runs it here: whoever plays the cluster's part writes its status.",
+    spec=_any("What is to be run."),
+    status=_any("How far it is."),
+)
 _CRD = _root(
     "Defines a kind.",
     spec=_struct(
@@ -295,6 +300,8 @@ BUILTIN: tuple[Resource, ...] = (
                          "type")),
     Resource("coordination.k8s.io", "v1", "leases", "lease", "Lease", True, _LEASE, create_on_update=True,
              columns=(Column("Holder", ".spec.holderIdentity"), _AGE)),
+    Resource("batch", "v1", "jobs", "job", "Job", True, _JOB, status=True, categories=("all",),
+             columns=(Column("Status", ".status.conditions[0].type"), _AGE)),
     Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "customresourcedefinition",
              "CustomResourceDefinition", False, _CRD, short_names=("crd", "crds"),
              categories=("api-extensions",),

@@ -16,6 +16,7 @@ from govpool.effects.executors.base import OrderContext, OrderResult
 from govpool.effects.executors.disks import Leaving, leaving, on_sanitiser
 from govpool.effects.executors.evidence import keep_json
 from govpool.effects.executors.runs import broken, first_failure, place, play, sanitisers
+from govpool.effects.kube import Kube
 from govpool.effects.playbooks import PlaybookResult, PlaybookRun
 from govpool.rules.certificate_evidence import EvidenceError, sanitisation
 from govpool_providers.base import DiskCopy, SanitiserDevice
@@ -52,19 +53,33 @@ async def run(context: OrderContext) -> OrderResult:
     return conclude(context, disks, _reports(result), copies, failures)
 
 
+def secret_name(run_key: str) -> str:
+    """Name of the Secret that keeps a wipe's key until its result is on record."""
+    return f"wipe-{run_key}"
+
+
+async def sealed(kube: Kube, run_key: str) -> dict[str, str]:
+    """The wipe's key and seed; made on first use.
+
+    Raises:
+        KubeError: the API server.
+    """
+    return await secrets.once(
+        kube,
+        secret_name(run_key),
+        lambda: {"key": random.token_hex(32), "seed": random.token_hex(16)},
+    )
+
+
 async def _keys(context: OrderContext, disks: tuple[Leaving, ...]) -> dict[str, str]:
     """A key of 32 bytes for each disk; the same after a restart, or a resumed overwrite would not verify.
 
     All come from one, so that a disk that was found only after a restart has its own, too.
     """
-    sealed = await secrets.once(
-        context.kube,
-        f"wipe-{context.order.spec.run_key}",
-        lambda: {"key": random.token_hex(32), "seed": random.token_hex(16)},
-    )
-    root = bytes.fromhex(sealed["key"])
+    held = await sealed(context.kube, context.order.spec.run_key)
+    root = bytes.fromhex(held["key"])
     keys = {item.disk.key: hmac.digest(root, item.disk.key.encode(), "sha256").hex() for item in disks}
-    return keys | {"seed": sealed["seed"]}
+    return keys | {"seed": held["seed"]}
 
 
 def _variables(

@@ -1,0 +1,218 @@
+"""The operator's side: an executor that makes a Job, waits for its report, and takes the evidence in.
+
+The Job is known by a name that the order's status holds before the Job is made, and holds until a result is
+written: an operator that takes over meets the same Job and goes on waiting for it; it is never run twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from typing import cast
+
+from govpool.api.workorder import WorkOrderKind
+from govpool.effects import access, secrets
+from govpool.effects.executors import wipe
+from govpool.effects.executors.base import Executor, OrderContext, OrderResult
+from govpool.effects.jobs.manifests import JobSettings, belongings, job, report_names
+from govpool.effects.jobs.parcels import Parcel, Progress, Report, joined, pack, result_of
+from govpool.effects.kube import Json, KubeError
+from govpool_providers.base import RemoteSanitiser
+
+log = logging.getLogger(__name__)
+POLL = 2.0
+"""Seconds between two looks at a Job; only while one runs."""
+ON_DISKS = (WorkOrderKind.BACKUP, WorkOrderKind.WIPE)
+
+
+def executor(settings: JobSettings, here: Executor) -> Executor:
+    """Carries an order out as a Job, or here what no Job can do."""
+
+    async def either(context: OrderContext) -> OrderResult:
+        if possible(context):
+            return await carry_out(context, settings)
+        log.info(
+            "%s is carried out here: its disks are attached to this machine", context.order.metadata.name
+        )
+        return await here(context)
+
+    return either
+
+
+def possible(context: OrderContext) -> bool:
+    """Whether a Job can do it: disks that are attached to the operator's own machine are only there."""
+    if context.order.spec.work not in ON_DISKS:
+        return True
+    simulated = context.pool.spec.connection.provider == "fixture"
+    return simulated or isinstance(context.provider.provider, RemoteSanitiser)
+
+
+async def carry_out(context: OrderContext, settings: JobSettings) -> OrderResult:
+    """Run the order as a Job; its result is as if it had been run here.
+
+    Raises:
+        KubeError: the API server; the Job goes on, and is met again.
+    """
+    name = context.order.status.job if context.order.status else None
+    if name is None:
+        raise ValueError(f"{context.order.metadata.name} has no Job on record: it must be there first")
+    made = _Job(context, settings, name)
+    await made.begin()
+    report = await made.wait()
+    if report is None:
+        return OrderResult(
+            False,
+            f"Job {settings.namespace}/{name} ended without a report ({made.why}): see its Pod's log",
+            again=True,
+            afterwards=(made.remove,),
+        )
+    result = result_of(report, context)
+    afterwards = [made.remove]
+    if context.order.spec.work is WorkOrderKind.HANDOVER and result.succeeded:
+        afterwards.insert(0, made.forget_keys)
+    return OrderResult(
+        result.succeeded,
+        result.message,
+        result.again,
+        result.servers,
+        result.disks,
+        result.evidence,
+        result.receipt_sha256,
+        result.creates,
+        tuple(afterwards),
+    )
+
+
+class _Job:
+    """One Job, made or met."""
+
+    def __init__(self, context: OrderContext, settings: JobSettings, name: str) -> None:
+        self._context, self._settings, self._name = context, settings, name
+        self._kube = context.kube
+        self._uid = ""
+        self._recorded = ""
+        self.why = "it was deleted"
+        jobs = f"/apis/batch/v1/namespaces/{settings.namespace}/jobs"
+        self._jobs, self._path = jobs, f"{jobs}/{name}"
+
+    # -- to begin ---------------------------------------------------------------------------------
+    async def begin(self) -> None:
+        """Make the Job, or meet the one that is there, and let it run."""
+        found = await self._get()
+        if found is None:
+            try:
+                found = await self._kube.post_path(
+                    self._jobs, job(self._settings, self._name, self._context.order)
+                )
+            except KubeError as error:
+                if not error.exists:
+                    raise
+                found = await self._kube.get_path(self._path)
+        self._uid = str(cast(Json, found["metadata"])["uid"])
+        if not cast(Json, found["spec"]).get("suspend"):
+            return
+        content = pack(await _parcel(self._context))
+        for plural, body in belongings(self._settings, found, content, len(self._context.servers)):
+            try:
+                await self._kube.core_create(plural, self._settings.namespace, body)
+            except KubeError as error:
+                if not error.exists:
+                    raise
+        await self._kube.merge_path(self._path, {"metadata": {"uid": self._uid}, "spec": {"suspend": False}})
+
+    async def _get(self) -> Json | None:
+        try:
+            return await self._kube.get_path(self._path)
+        except KubeError as error:
+            if error.absent:
+                return None
+            raise
+
+    # -- to wait ----------------------------------------------------------------------------------
+    async def wait(self) -> Report | None:
+        """The run's report; None when it ended without one."""
+        while True:
+            # In this order: what is seen to have ended has reported all that it ever will.
+            ended = await self._ended()
+            report = await self._look()
+            if report is not None or ended:
+                return report
+            await asyncio.sleep(POLL)
+
+    async def _ended(self) -> bool:
+        found = await self._get()
+        if found is None or cast(Json, found["metadata"])["uid"] != self._uid:
+            return True
+        status = cast(Json, found.get("status") or {})
+        for condition in cast("list[dict[str, str]]", status.get("conditions") or []):
+            if condition["type"] in ("Complete", "Failed") and condition["status"] == "True":
+                self.why = condition.get("reason") or condition["type"]
+                return True
+        return False
+
+    async def _look(self) -> Report | None:
+        names = report_names(self._name, len(self._context.servers))
+        first = await self._kube.core_get("configmaps", self._settings.namespace, names[0])
+        if first is None:
+            return None
+        data = cast("dict[str, str]", first.get("data") or {})
+        if "progress" in data:
+            self._context.progress(data["progress"])
+        if (record := data.get("record", "")) != self._recorded:
+            told = Progress.model_validate_json(record)
+            await self._context.record(told.servers, told.disks)
+            self._recorded = record
+        if "report" not in data:
+            return None
+        further = names[1 : int(data["report"].split()[0])]
+        pieces = [first, *[await self._part(name) for name in further]]
+        contents = [cast("dict[str, str]", one.get("binaryData") or {}).get("report", "") for one in pieces]
+        return joined(data["report"], [base64.b64decode(content) for content in contents])
+
+    async def _part(self, name: str) -> Json:
+        return await self._kube.core_get("configmaps", self._settings.namespace, name) or {}
+
+    # -- afterwards -------------------------------------------------------------------------------
+    async def remove(self) -> None:
+        """Delete the Job with all that belongs to it; that it is gone is success."""
+        await self._kube.remove_path(self._path, self._uid)
+
+    async def forget_keys(self) -> None:
+        """After a handover the keys open nothing, and nobody shall try."""
+        for server in self._context.servers:
+            await access.forget(self._kube, server)
+
+
+async def _parcel(context: OrderContext) -> Parcel:
+    """All that the run needs, and no more: credentials of the pool only for work on disks."""
+    on_disks = context.order.spec.work in ON_DISKS
+    return Parcel(
+        order=context.order,
+        request=context.request,
+        servers=context.servers,
+        policy=context.policy,
+        pool=context.pool,
+        quota=context.quota,
+        ahead_seconds=context.clock.ahead.total_seconds(),
+        pool_secret=dict(context.provider.connection.secret) if on_disks else None,
+        secrets=await _secrets(context),
+    )
+
+
+async def _secrets(context: OrderContext) -> dict[str, dict[str, str]]:
+    names: list[str] = []
+    work = context.order.spec.work
+    if work in (WorkOrderKind.BASELINE, WorkOrderKind.HANDOVER):
+        names += [access.secret_name(server) for server in context.servers]
+    if work in ON_DISKS and isinstance(context.provider.provider, RemoteSanitiser):
+        pool = context.pool.metadata.name
+        await access.sanitiser_keys(context.kube, pool)
+        names.append(access.sanitiser_secret_name(pool))
+    if work is WorkOrderKind.WIPE:
+        await wipe.sealed(context.kube, context.order.spec.run_key)
+        names.append(wipe.secret_name(context.order.spec.run_key))
+    if work is WorkOrderKind.BACKUP and context.pool.spec.backup is not None:
+        names.append(context.pool.spec.backup.password_ref.name)
+    found = {name: await secrets.read(context.kube, name) for name in names}
+    return {name: values for name, values in found.items() if values is not None}

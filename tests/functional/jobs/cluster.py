@@ -1,0 +1,166 @@
+"""What a cluster does with Jobs, for a control plane that has no nodes: each becomes a process.
+
+It plays the Job controller and the kubelet: waits until the Job may run, makes a token for its service
+account, lays its Secret out as files, runs the container's command, and writes down how it ended. It ends a
+Job that is deleted or takes too long, as a cluster does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from govpool.effects.kube import Json, Kube, KubeError
+
+NAMESPACE = "govpool-runs"
+JOBS = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs"
+
+
+@dataclass
+class Run:
+    """A Job's process."""
+
+    job: dict[str, Any]
+    process: asyncio.subprocess.Process
+    log: Path
+
+
+@dataclass
+class Cluster:
+    """Runs the Jobs of one control plane. ``before`` is awaited before each process is begun."""
+
+    admin: Kube
+    kubeconfig: Path
+    folder: Path
+    runs: list[Run] = field(default_factory=list)
+    hold: asyncio.Event = field(default_factory=asyncio.Event)
+    """Processes are begun while it is set."""
+    _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            while True:
+                await self._look()
+                await asyncio.sleep(0.1)
+        finally:
+            for task in self._tasks.values():
+                task.cancel()
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _look(self) -> None:
+        await self.hold.wait()
+        listed = await self.admin.get_path(JOBS)
+        present: dict[str, dict[str, Any]] = {
+            item["metadata"]["uid"]: item for item in cast("list[dict[str, Any]]", listed["items"])
+        }
+        for uid, job in present.items():
+            finished = any(c["status"] == "True" for c in (job.get("status") or {}).get("conditions") or ())
+            if uid not in self._tasks and not job["spec"].get("suspend") and not finished:
+                self._tasks[uid] = asyncio.create_task(self._play(job))
+        for uid, task in self._tasks.items():
+            if uid not in present and not task.done():
+                task.cancel()
+
+    async def _play(self, job: dict[str, Any]) -> None:
+        name = job["metadata"]["name"]
+        place = self.folder / f"{name}-{job['metadata']['uid'][:6]}"
+        place.mkdir(parents=True)
+        process = await self._begin(job, place)
+        self.runs.append(Run(job, process, place / "log"))
+        reason = ""
+        try:
+            async with asyncio.timeout(job["spec"]["activeDeadlineSeconds"]):
+                code = await process.wait()
+        except TimeoutError:
+            reason = "DeadlineExceeded"
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
+        if not reason and code != 0:
+            reason = "BackoffLimitExceeded"
+        kind = "Failed" if reason else "Complete"
+        condition = {"type": kind, "status": "True", "reason": reason or "CompletionsReached"}
+        with contextlib.suppress(KubeError):
+            await self.admin.merge_path(f"{JOBS}/{name}/status", {"status": {"conditions": [condition]}})  # type: ignore[dict-item]
+
+    async def _begin(self, job: dict[str, Any], place: Path) -> asyncio.subprocess.Process:
+        pod = job["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        folders = {mount["name"]: place / mount["name"] for mount in container["volumeMounts"]}
+        for volume in pod["volumes"]:
+            folders[volume["name"]].mkdir(mode=0o700)
+            if "secret" in volume:
+                await self._lay_out(volume["secret"]["secretName"], folders[volume["name"]])
+        paths = {mount["mountPath"]: str(folders[mount["name"]]) for mount in container["volumeMounts"]}
+        mounts = re.compile("|".join(re.escape(path) for path in sorted(paths, key=len, reverse=True)))
+
+        def here(text: str) -> str:
+            return mounts.sub(lambda found: paths[found[0]], text)
+
+        env = {"PATH": os.environ["PATH"], "KUBECONFIG": str(await self._account(pod, place))}
+        env |= {item["name"]: here(item["value"]) for item in container["env"]}
+        with (place / "log").open("wb") as log:
+            return await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "govpool.cli.main",
+                *(here(one) for one in container["args"]),
+                env=env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    async def _lay_out(self, name: str, folder: Path) -> None:
+        secret = await self.admin.core_get("secrets", NAMESPACE, name)
+        assert secret is not None, f"Secret {name} is mounted and not there"
+        for key, value in cast("dict[str, str]", secret["data"]).items():
+            (folder / key).write_bytes(base64.b64decode(value))
+
+    async def _account(self, pod: dict[str, Any], place: Path) -> Path:
+        """A kubeconfig with a token of the Pod's service account."""
+        name = pod["serviceAccountName"]
+        request: Json = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": 3600},
+        }
+        answer = await self.admin.post_path(
+            f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{name}/token", request
+        )
+        config = yaml.safe_load(self.kubeconfig.read_text())
+        config["users"][0]["user"] = {"token": cast("dict[str, str]", answer["status"])["token"]}
+        path = place / "kubeconfig"
+        path.write_text(json.dumps(config))
+        return path
+
+
+@contextlib.asynccontextmanager
+async def cluster(admin: Kube, kubeconfig: Path, folder: Path) -> AsyncIterator[Cluster]:
+    """A cluster that runs Jobs meanwhile; what goes wrong with it goes wrong here."""
+    await admin.ensure_namespace(NAMESPACE)
+    made = Cluster(admin, kubeconfig, folder)
+    made.hold.set()
+    task = asyncio.create_task(made.run())
+    try:
+        yield made
+    finally:
+        if task.done():
+            task.result()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

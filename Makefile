@@ -45,6 +45,13 @@ test-cluster: $(READY) ## Charts, roles, policies and the whole life on the API 
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) tests/cluster tests/conformance tests/functional/admission \
 	    tests/functional/badinput -m cluster $(ARGS)
 
+.PHONY: test-all
+test-all: test ## `make test`, then `make test-openstack` unless SKIP_OPENSTACK=1
+	@if [ "$(SKIP_OPENSTACK)" = 1 ]; then \
+	  echo 'Skipped (SKIP_OPENSTACK=1): tests/openstack, on a real OpenStack: the provider contract, units, networks,' \
+	    'drift, credentials and faults. Run `make test-openstack` for them.'; \
+	else $(MAKE) --no-print-directory test-openstack; fi
+
 .PHONY: lint
 lint: $(READY) ## ruff, mypy --strict, import contracts, drift of the CRDs and of docs/regulations.md
 	@$(BIN)/ruff check .
@@ -59,8 +66,9 @@ crds: $(READY) ## Write crds/ from the models
 	@$(BIN)/python -m govpool.effects.crds crds
 
 .PHONY: docs
-docs: $(READY) ## Write docs/regulations.md from the register of clauses (policies/register)
+docs: $(READY) ## Write docs/regulations.md from the register of clauses (policies/register), and the charts' pages
 	@$(BIN)/python tools/regulations.py
+	@$(BIN)/python tools/chart_docs.py
 
 .PHONY: where
 where: $(READY) ## Say what carries a clause out: make where ARTICLE='YY-19(2)'

@@ -17,6 +17,7 @@ from tests.bench import (
     bench_operator,
     bench_plane,
     bench_restart,
+    bench_scale,
     bench_simulation,
     bench_wipe,
 )
@@ -27,6 +28,9 @@ KEPT = ROOT / ".govpool" / "bench"
 BENCHES: dict[str, Callable[[bool], list[Report]]] = {
     "operator": lambda quick: [asyncio.run(bench_operator.measure(*((50, 5) if quick else (500, 20))))],
     "restart": lambda quick: [asyncio.run(bench_restart.measure(300 if quick else 5000))],
+    "scale": lambda quick: asyncio.run(
+        bench_scale.measure((30, 60), 5.0) if quick else bench_scale.measure()
+    ),
     "plane": lambda quick: [
         asyncio.run(bench_plane.measure(300, (200,), 100) if quick else bench_plane.measure())
     ],

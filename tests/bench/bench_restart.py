@@ -38,8 +38,8 @@ async def measure(objects: int = 5000) -> Report:
     with tempfile.TemporaryDirectory(prefix="govpool-bench-") as folder:
         home = Path(folder)
         async with world(home) as people:
-            uid = await _template(people)
-        total = _multiply(home, uid, requests)
+            uid = await template(people)
+        total = multiply(home, uid, requests)
         async with child("plane_process", home / "plane", log=home / "plane.log") as plane:
             async with child("list_process", plane.ready["operator"], log=home / "list.log") as bare:
                 listed = await bare.ask("usage")
@@ -47,13 +47,13 @@ async def measure(objects: int = 5000) -> Report:
             async with child(
                 "operator_process", plane.ready["operator"], home / "operator", log=home / "operator.log"
             ) as operator:
-                settled = await _settled(operator)
+                done = await settled(operator)
                 counted = await plane.ask("counts")
-    _tell(report, total, settled, listed, counted)
+    _tell(report, total, done, listed, counted)
     return report
 
 
-async def _template(people: World) -> str:
+async def template(people: World) -> str:
     """One application in service; the request's UID."""
     people.patience = 180.0
     async with people.operator():
@@ -62,15 +62,16 @@ async def _template(people: World) -> str:
     return (await people.request()).metadata.uid
 
 
-async def _settled(operator: Child) -> Answer:
-    async with asyncio.timeout(PATIENCE):
+async def settled(operator: Child, patience: float = PATIENCE) -> Answer:
+    """Wait until the operator has looked at everything once; how it stands then."""
+    async with asyncio.timeout(patience):
         while "settled" not in (state := await operator.ask("usage"))["times"]:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     return {**state, "spawned": operator.spawned}
 
 
 # -- copying -------------------------------------------------------------------------------------
-def _multiply(home: Path, uid: str, requests: int) -> int:
+def multiply(home: Path, uid: str, requests: int) -> int:
     """Copy the template until there are so many requests; how many objects of ours there are then."""
     plane = sqlite3.connect(home / "plane" / "state.db")
     pool = sqlite3.connect(home / "pool.sqlite")

@@ -29,6 +29,7 @@ class Watched:
         self.operator = Operator(options)
         self.times: dict[str, float] = {"imported": time.monotonic()}
         self.empty = usage()["rss"]
+        self.seen_cpu = 0.0
         self.reconciles: Counter[str] = Counter()
 
     def count(self) -> None:
@@ -49,7 +50,7 @@ class Watched:
         self.count()
         while not len(self.operator.store) or self.operator.queue.idle:  # noqa: ASYNC110
             await asyncio.sleep(LOOK_EVERY)
-        self.times["listed"] = time.monotonic()
+        self.times["listed"], self.seen_cpu = time.monotonic(), usage()["cpu"]
         while not self.operator.queue.idle:  # noqa: ASYNC110
             await asyncio.sleep(LOOK_EVERY)
         self.times["settled"] = time.monotonic()
@@ -63,6 +64,7 @@ class Watched:
             "idle": hasattr(operator, "queue") and operator.queue.idle,
             "times": self.times,
             "empty": self.empty,
+            "seenCpu": self.seen_cpu,
             "reconciles": dict(self.reconciles),
         }
 

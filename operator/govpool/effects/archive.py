@@ -40,6 +40,7 @@ MANIFEST, DIGEST, OBJECTS, CORE, SECRETS = (
 )
 MAX_BYTES = 8 * 1024**3
 """Largest member that is read."""
+CHUNK = 2**20
 LEAST_PASSPHRASE = 12
 _SCRYPT = {"n": 2**16, "r": 8, "p": 1}
 
@@ -221,12 +222,16 @@ def read(path: Path) -> Archive:
 def _members(path: Path) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     try:
-        with tarfile.open(path, mode="r:gz") as tar:
-            for info in tar:
-                stream = tar.extractfile(info) if info.isfile() and info.size <= MAX_BYTES else None
-                if stream is None or info.name in found:
-                    raise ArchiveError(f"it holds {info.name!r}, which no backup has")
-                found[info.name] = stream.read()
+        with gzip.open(path) as zipped:
+            with tarfile.open(fileobj=zipped, mode="r|") as tar:
+                for info in tar:
+                    stream = tar.extractfile(info) if info.isfile() and info.size <= MAX_BYTES else None
+                    if stream is None or info.name in found:
+                        raise ArchiveError(f"it holds {info.name!r}, which no backup has")
+                    found[info.name] = stream.read()
+            # To the very end: only there stands the checksum of the whole.
+            while zipped.read(CHUNK):
+                pass
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ArchiveError(f"it is damaged or cut short ({error})") from None
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -68,6 +69,13 @@ async def _install(kube: Kube, document: dict[str, Any]) -> None:
         "ValidatingAdmissionPolicyBinding": f"{admission}/validatingadmissionpolicybindings",
     }[document["kind"]]
     await kube.post_path(f"/apis/{group}", document)
+
+
+async def not_before(world: World, at: datetime) -> None:
+    """Move the clock on, so that it is later than in the control plane that was lost."""
+    ahead = (at - await world.now()).total_seconds()
+    if ahead >= 0:
+        await world.advance(f"PT{int(ahead) + 1}S")
 
 
 def fixture_pool(tmp_path: Path) -> FixtureControl:

@@ -16,6 +16,7 @@ from tests.functional.disaster.second_plane import (
     bring_back,
     empty_plane,
     fixture_pool,
+    not_before,
     one_account,
     take,
 )
@@ -67,8 +68,7 @@ async def test_everything_comes_back_and_goes_on(tmp_path: Path, backup_file: Pa
     pool = fixture_pool(tmp_path)
     effects = len(pool.ledger())
     async with empty_plane(tmp_path) as second:
-        now = await second.now()
-        await second.advance(f"PT{int((passed - now).total_seconds()) + 1}S")
+        await not_before(second, passed)
         bound = await bindings(second)
         result = await bring_back(second, backup_file)
         assert result.missing_secrets == []

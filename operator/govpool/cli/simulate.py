@@ -47,6 +47,13 @@ def simulate(
         datetime | None,
         typer.Option("--until", formats=["%Y-%m-%d"], help="Last day, instead of the scenario's own."),
     ] = None,
+    as_if_in_force: Annotated[
+        bool,
+        typer.Option(
+            "--as-if-in-force",
+            help="Play a regulation that is not in force yet as if it were.",
+        ),
+    ] = False,
     format_: Annotated[Format, typer.Option("--format", help="How the result is told.")] = Format.TABLE,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write there instead of standard output.")
@@ -61,7 +68,7 @@ def simulate(
         if scenario is None:
             _list(told)
             return
-        results = _played([policy, compare], scenario, until, told)
+        results = _played([policy, compare], scenario, until, told, as_if_in_force=as_if_in_force)
     except CliError as error:
         fail(error)
     _tell(results, format_, output, told)
@@ -78,7 +85,12 @@ def _list(language: Language) -> None:
 
 
 def _played(
-    named: list[str | None], scenario_name: str, until: datetime | None, language: Language
+    named: list[str | None],
+    scenario_name: str,
+    until: datetime | None,
+    language: Language,
+    *,
+    as_if_in_force: bool,
 ) -> list[SimulationResult]:
     from pydantic import ValidationError
 
@@ -94,7 +106,13 @@ def _played(
     scenario = _shortened(read_scenario(scenario_name), until)
     results = []
     for name in policies:
-        ground = Ground.read(shipped("examples"), _policy(name))
+        document = _policy(name)
+        if as_if_in_force:
+            document = _in_force(document, scenario)
+        elif (first := _not_yet(document, scenario)) is not None:
+            hint = message("simulate.not-yet", policy=name, first=first, starts=scenario.starts[:10])
+            sys.stderr.write(f"{hint.render(language)}\n")
+        ground = Ground.read(shipped("examples"), document)
         began = time.monotonic()
         try:
             results.append(play(scenario, ground, language=language))
@@ -107,6 +125,26 @@ def _played(
         took = message("simulate.took", seconds=f"{time.monotonic() - began:.1f}").render(language)
         sys.stderr.write(f"{scenario.name}, {name}: {took}\n")
     return results
+
+
+def _not_yet(document: Json, scenario: Scenario) -> str | None:
+    """The regulation's first day, where the story begins before it."""
+    spec = document.get("spec")
+    first = str(spec.get("effectiveFrom", "")) if isinstance(spec, dict) else ""
+    return first if first[:10] > scenario.starts[:10] else None
+
+
+def _in_force(document: Json, scenario: Scenario) -> Json:
+    """The regulation with a validity that holds the story; the story then tells nothing of the real one."""
+    spec = document.get("spec")
+    if not isinstance(spec, dict):
+        return document
+    spec = dict(spec)
+    if _not_yet(document, scenario) is not None:
+        spec["effectiveFrom"] = scenario.starts[:10]
+    if str(spec.get("effectiveUntil") or "9999")[:10] < scenario.until[:10]:
+        spec["effectiveUntil"] = scenario.until[:10]
+    return {**document, "spec": spec}
 
 
 def _shortened(scenario: Scenario, until: datetime | None) -> Scenario:

@@ -58,6 +58,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{decisions} 次判定，{writes} 次写入，时钟推进 {moves} 次；审批单 {approvals} 件，云服务器 {servers} 台，"
         "工单 {orders} 件，数据清除证书 {certificates} 份；超期 {overdue} 次",
     ),
+    "simulate.not-yet": (
+        "{policy} is in force from {first} on and the story begins on {starts}: what is asked for before is refused."
+        " --as-if-in-force plays it all the same.",
+        "{policy} 自 {first} 起施行，而情景始于 {starts}，此前的申请将不予受理；加 --as-if-in-force 可视同已施行进行推演。",
+    ),
     "simulate.took": ("{seconds} s", "用时 {seconds} 秒"),
     # -- why an event never came
     "simulate.never-reached": ("what it follows never came", "前置事项未发生"),

@@ -70,3 +70,17 @@ def test_a_table_in_chinese(tmp_path: Path) -> None:
     given = ["simulate", "--policy", "yiyang-2025", "--scenario", story, "--language", "zh"]
     done = CliRunner().invoke(app, given)
     assert done.exit_code == 0 and "预期全部符合" in done.stdout
+
+
+def test_a_regulation_that_is_not_in_force_yet_is_played_as_if_it_were(tmp_path: Path) -> None:
+    draft = (Path(__file__).parents[3] / "policies/yiyang-2025.yaml").read_text(encoding="utf-8")
+    policy = tmp_path / "draft.yaml"
+    policy.write_text(
+        draft.replace('"2025-09-25"', '"2028-03-01"').replace('"2027-09-24"', '"2030-02-28"'),
+        encoding="utf-8",
+    )
+    given = ["--policy", str(policy), "--scenario", written(tmp_path, GOOD.replace("PHASE", "Trial"))]
+    refused = CliRunner().invoke(app, ["simulate", *given, "--format", "json"])
+    assert refused.exit_code == 1 and "--as-if-in-force" in refused.stderr
+    played = CliRunner().invoke(app, ["simulate", *given, "--as-if-in-force"])
+    assert played.exit_code == 0, played.output

@@ -31,6 +31,8 @@ class Cable(requests.Session):
         """How many requests that change something get through before the caller is killed."""
         self.lose_answer = False
         """Whether the killed caller's last request gets through, but not its answer."""
+        self.after: Callable[[str, str], None] | None = None
+        """What happens in the cloud after a request was answered."""
 
     def cut(self) -> None:
         self.whole = False
@@ -46,7 +48,10 @@ class Cable(requests.Session):
                 if self.lose_answer:
                     super().request(method, url, *args, **kwargs)
                 raise Killed
-        return super().request(method, url, *args, **kwargs)
+        answer = super().request(method, url, *args, **kwargs)
+        if self.after is not None:
+            self.after(str(method), str(url))
+        return answer
 
 
 class Killed(BaseException):

@@ -44,6 +44,11 @@ def of_response(response: requests.Response, what: str, *, looking: bool) -> Ref
 def of_exception(error: Exception, what: str) -> ProviderError:
     """An error that came up before there was an answer."""
     match error:
+        case keystone.NotFound() if "application credential" in str(error).lower():
+            return ProviderError(
+                ErrorCode.UNAUTHORISED,
+                f"{what}: the pool's application credential was revoked ({_brief(error)}). Renew it.",
+            )
         case keystone.Unauthorized() | keystone.MissingRequiredOptions() | keystone.NoMatchingPlugin():
             return ProviderError(
                 ErrorCode.UNAUTHORISED,

@@ -76,24 +76,39 @@ def names(bed: Layout) -> list[str]:
 
 
 def stop(bed: Layout, wanted: Sequence[str], *, seconds: float = 10) -> None:
-    """End daemons and wait until they are gone: politely, then not."""
+    """End daemons with all that they started, and wait until they are gone: politely, then not.
+
+    uWSGI's master may end before its worker, which then holds the port that the next one needs.
+    """
+    groups = {name: pid for name in wanted if (pid := running(bed, name))}
     for number in (signal.SIGTERM, signal.SIGKILL):
-        for name in wanted:
-            if pid := running(bed, name):
-                _signal(pid, number)
+        for pid in groups.values():
+            _signal(pid, number)
         try:
-            until("every process has ended", seconds, lambda: not any(running(bed, name) for name in wanted))
+            until("every process has ended", seconds, lambda: not any(map(_members, groups.values())))
         except BedError:
             continue
         break
     for name in wanted:
-        if running(bed, name):
+        if name in groups and _members(groups[name]):
             raise BedError(f"{name} does not end")
         (bed.pids / name).unlink(missing_ok=True)
 
 
-def _signal(pid: int, number: signal.Signals) -> None:
+def _members(group: int) -> bool:
+    """Whether a process of this group (a daemon is the leader of its own) has not ended yet."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _parent, its_group = stat.read_text().rpartition(")")[2].split()[:3]
+        except (OSError, ValueError):
+            continue
+        if int(its_group) == group and state != "Z":
+            return True
+    return False
+
+
+def _signal(group: int, number: signal.Signals) -> None:
     try:
-        os.killpg(pid, number)
+        os.killpg(group, number)
     except ProcessLookupError:
         return

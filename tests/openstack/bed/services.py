@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import http.client
 import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.openstack.bed.layout import APIS, DATABASES, Layout
@@ -90,6 +93,41 @@ def create_databases(bed: Layout) -> None:
     statements = " ".join(f"CREATE DATABASE {name};" for name in DATABASES)
     client = [bed.debian / "usr/bin/mariadb", "--no-defaults", "-uroot", f"--socket={bed.run}/mysql.sock"]
     do(bed, "create-databases", [*client, "-e", statements], bed.environment())
+
+
+@contextmanager
+def without_database(bed: Layout, name: str) -> Iterator[None]:
+    """One service's tables are out of its reach, as when its database server is down; then back."""
+    hidden, tables = f"{name}_away", _asked(bed, f"SHOW TABLES IN {name}").split()
+    _asked(bed, f"CREATE DATABASE {hidden}")
+    _asked(bed, _moved(tables, name, hidden))
+    try:
+        yield
+    finally:
+        _asked(bed, _moved(tables, hidden, name))
+        _asked(bed, f"DROP DATABASE {hidden}")
+
+
+def _moved(tables: Sequence[str], source: str, target: str) -> str:
+    moves = ", ".join(f"{source}.{table} TO {target}.{table}" for table in tables)
+    return f"SET lock_wait_timeout = 20; RENAME TABLE {moves}"
+
+
+def _asked(bed: Layout, statement: str) -> str:
+    """What the database answers."""
+    client = [
+        bed.debian / "usr/bin/mariadb",
+        "--no-defaults",
+        "-uroot",
+        f"--socket={bed.run}/mysql.sock",
+        "-N",
+    ]
+    done = subprocess.run(
+        [*client, "-e", statement], env=bed.environment(), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise BedError(f"the database refuses: {done.stderr.strip()}")
+    return done.stdout
 
 
 # -- the message queue ---------------------------------------------------------------------------------

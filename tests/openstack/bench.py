@@ -1,0 +1,205 @@
+"""How long servers take, how many calls and how much CPU: govpool beside the plainest ways to do the same.
+
+``python -m tests.openstack.bed run -- python -m tests.openstack.bench [--servers 50] [--threads 4]``
+
+Each way makes the same servers, with a port and one volume of an image each, until the last is ACTIVE, in a
+project of its own, one way after the other. Calls are counted at the HTTP session, log-ins among them. The
+``openstack`` command is measured where it is installed; it starts an interpreter for each server. Ansible's
+``openstack.cloud`` is no Python package and is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import openstack.config
+import requests
+from openstack.connection import Connection
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
+
+from contract_pools import want_machine
+from openstack_cloud import Cable, Tenant, bed_ground
+
+from govpool_providers.base import MachineState
+from govpool_providers.openstack import OpenStackProvider
+
+LIMIT = 100
+PATIENCE = 1800
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one way took."""
+
+    way: str
+    servers: int
+    wall_seconds: float
+    calls: int | None
+    cpu_seconds: float
+
+
+@contextmanager
+def measured(way: str, servers: int, calls: Callable[[], int | None], into: list[Measured]) -> Iterator[None]:
+    began, before = time.monotonic(), _cpu()
+    yield
+    into.append(
+        Measured(way, servers, round(time.monotonic() - began, 1), calls(), round(_cpu() - before, 1))
+    )
+
+
+def _cpu() -> float:
+    used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def through_govpool(tenant: Tenant, servers: int, threads: int, into: list[Measured]) -> None:
+    """The provider, as the operator calls it: until every machine is Active."""
+    cable = Cable()
+    provider = OpenStackProvider(tenant.connection, http=cable)
+
+    def make(number: int) -> None:
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            machine = provider.ensure_machine(want_machine(f"b{number}", data=0))
+            if machine.state is MachineState.ACTIVE:
+                return
+            if machine.state is MachineState.ERROR:
+                raise RuntimeError(machine.fault)
+        raise TimeoutError(f"b{number}")
+
+    with measured("govpool", servers, lambda: len(cable.calls), into), ThreadPoolExecutor(threads) as pool:
+        list(pool.map(make, range(servers)))
+
+
+def through_sdk(tenant: Tenant, servers: int, threads: int, into: list[Measured]) -> None:
+    """openstacksdk's own cloud layer, which waits for each server by asking for it."""
+    cable = Cable()
+    cloud = _connected(tenant, cable)
+    settings = tenant.connection.settings
+    flavor = next(one.id for one in cloud.compute.flavors() if (one.vcpus, one.ram) == (1, 1024))
+
+    def make(number: int) -> None:
+        cloud.create_server(
+            name=f"sdk-{number}",
+            image=settings["image.debian-12"],
+            flavor=flavor,
+            network=settings["network.business"],
+            boot_from_volume=True,
+            volume_size=1,
+            wait=True,
+            timeout=PATIENCE,
+        )
+
+    with (
+        measured("openstacksdk", servers, lambda: len(cable.calls), into),
+        ThreadPoolExecutor(threads) as pool,
+    ):
+        list(pool.map(make, range(servers)))
+    cloud.close()
+
+
+def through_command(tenant: Tenant, servers: int, threads: int, into: list[Measured]) -> None:
+    """``openstack server create --wait`` in a loop of ``threads``; its calls are what ``--timing`` tells."""
+    command = shutil.which("openstack")
+    if command is None:
+        print("openstack: the command is not installed; left out", file=sys.stderr)
+        return
+    secret, settings = tenant.connection.secret, tenant.connection.settings
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OS_")} | {
+        "OS_AUTH_URL": settings["auth_url"],
+        "OS_REGION_NAME": settings["region"],
+        "OS_IDENTITY_API_VERSION": "3",
+        "OS_USERNAME": secret["username"],
+        "OS_PASSWORD": secret["password"],
+        "OS_PROJECT_NAME": secret["project_name"],
+        "OS_USER_DOMAIN_ID": secret["user_domain_id"],
+        "OS_PROJECT_DOMAIN_ID": secret["project_domain_id"],
+    }
+    argv = [command, "--timing", "server", "create", "--wait", "--flavor", "test-1c1g", "--image"]
+    argv += [
+        settings["image.debian-12"],
+        "--boot-from-volume",
+        "1",
+        "--network",
+        settings["network.business"],
+    ]
+    calls: list[int] = []
+
+    def make(number: int) -> None:
+        done = subprocess.run(
+            [*argv, f"cli-{number}"], env=environment, capture_output=True, text=True, check=True
+        )
+        calls.append(sum(" http://" in line for line in done.stdout.splitlines()))
+
+    with measured("openstack", servers, lambda: sum(calls), into), ThreadPoolExecutor(threads) as pool:
+        list(pool.map(make, range(servers)))
+
+
+def _connected(tenant: Tenant, session: requests.Session) -> Connection:
+    import functools
+
+    from keystoneauth1 import session as keystone
+
+    constructor: Any = functools.partial(keystone.Session, session=session)
+    config = openstack.config.OpenStackConfig(
+        session_constructor=constructor, load_yaml_config=False, load_envvars=False
+    )
+    settings = tenant.connection.settings
+    auth = {**tenant.connection.secret, "auth_url": settings["auth_url"]}
+    return Connection(
+        config=config.get_one(auth_type="v3password", auth=auth, region_name=settings["region"])
+    )
+
+
+WAYS = (through_govpool, through_sdk, through_command)
+
+
+def main() -> int:
+    """Measure, print, and keep what was measured."""
+    parser = argparse.ArgumentParser(prog="python -m tests.openstack.bench")
+    parser.add_argument("--servers", type=int, default=50)
+    parser.add_argument("--threads", type=int, default=4)
+    parser.add_argument("--output", type=Path)
+    given = parser.parse_args()
+    ground, results = bed_ground(), list[Measured]()
+    for way in WAYS:
+        tenant = ground.tenant(f"b{uuid.uuid4().hex[:8]}")
+        admin, project = tenant.admin, tenant.cloud.current_project_id
+        assert admin is not None
+        admin.compute.update_quota_set(project, instances=LIMIT, cores=LIMIT, ram=LIMIT * 1024)
+        admin.block_storage.update_quota_set(project, volumes=LIMIT, gigabytes=LIMIT)
+        admin.network.update_quota(project, ports=LIMIT)
+        try:
+            way(tenant, given.servers, given.threads, results)
+        finally:
+            tenant.remove()
+    ground.remove()
+    for one in results:
+        calls = "-" if one.calls is None else one.calls
+        print(
+            f"{one.way:14} {one.servers} servers  {one.wall_seconds:8.1f} s  {calls:>6} calls"
+            f"  {one.cpu_seconds:7.1f} s CPU"
+        )
+    if given.output:
+        given.output.write_text(json.dumps([asdict(one) for one in results], indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -20,6 +20,19 @@ class PurchaseConsent(Model):
     """Hash of the file."""
 
 
+class SecurityCheck(Model):
+    """Whether a product meets the cloud's security requirements (政务云安全管理要求, YY-28)."""
+
+    passed: bool
+    """Whether it does."""
+    reference: Title
+    """Document number or place of the report."""
+    date: Day
+    """Its date."""
+    sha256: Sha256 | None = None
+    """Hash of the file."""
+
+
 class SelfPurchase(Model):
     """One thing that the unit buys and runs itself. It is on record; govpool provisions nothing of it."""
 
@@ -31,3 +44,7 @@ class SelfPurchase(Model):
     """How many."""
     consent: PurchaseConsent | None = None
     """The authority's consent."""
+    on_cloud: bool = False
+    """Whether it is to be deployed on the cloud; some regulations then want ``securityCheck``."""
+    security_check: SecurityCheck | None = None
+    """Whether it meets the cloud's security requirements."""

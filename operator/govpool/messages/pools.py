@@ -147,6 +147,15 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{what}: the regulation lets no unit buy for itself.",
         "{what}：本办法未规定使用单位自行采购。",
     ),
+    "rules.admission.self-purchase-unchecked": (
+        "{what} is to be deployed on the cloud and nothing shows that it meets the cloud's security requirements:"
+        " file the report in selfPurchases.securityCheck.",
+        "{what}：自行采购拟部署至政务云的产品，应在 selfPurchases.securityCheck 提交符合政务云安全管理要求的证明。",
+    ),
+    "rules.admission.self-purchase-insecure": (
+        "{what} fails the cloud's security requirements and is not deployed on it.",
+        "{what}：不满足政务云安全管理要求，不得部署至政务云。",
+    ),
     "rules.admission.self-purchase-in-catalogue": (
         "{what}: the directory has item {item}; what it has is not bought elsewhere.",
         "{what}：服务目录中已有 {item}，不得另行采购。",

@@ -60,10 +60,17 @@ def _basis(
 def _products(
     content: RequestContent, policy: CloudPolicySpec, catalog: ServiceCatalog, pool: CloudPool
 ) -> Iterator[Refusal]:
-    """YY-28: what fails the cloud's security requirements is not deployed; and a server item that a person
-    sets up is not issued by a machine.
+    """YY-28: what fails the cloud's security requirements is not deployed, whether the unit bought it
+    (自行采购拟部署) or it is issued; and a server item that a person sets up is not issued by a machine.
     """
     article = policy.admission.product_security_article
+    for bought in content.self_purchases:
+        seen = bought.security_check
+        if article is None or not bought.on_cloud or (seen is not None and seen.passed):
+            continue
+        key, reason = ("unchecked", "ProductUnchecked") if seen is None else ("insecure", "ProductInsecure")
+        text = message(f"rules.admission.self-purchase-{key}", what=bought.what)
+        yield Refusal(reason, text, clause(policy, article))
     for use in uses(content):
         item = catalog.item(use.item)
         if item is None:

@@ -42,6 +42,9 @@ def test_wh_19_1_the_need_comes_with_its_basis(basis: str, refused: bool) -> Non
     assert "NeedBasisMissing" not in refusals({"needBasis": basis})
 
 
+CHECK: Obj = {"passed": True, "reference": "安测〔2026〕1号", "date": "2026-01-05"}
+
+
 def changed_item(**more: object) -> ServiceCatalog:
     base = catalog()
     items = [item.model_copy(update=more) if item.name == "ecs-1c1g" else item for item in base.spec.items]
@@ -63,6 +66,28 @@ def reasons(of: ServiceCatalog, **spec: Obj | str) -> list[tuple[str, str]]:
 def test_yy_28_what_fails_the_security_requirements_is_not_deployed() -> None:
     assert reasons(catalog()) == []
     assert set(reasons(changed_item(meets_security_requirements=False))) == {("ProductInsecure", "YY-28")}
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({}, None),
+        ({"onCloud": True}, "ProductUnchecked"),
+        ({"onCloud": True, "securityCheck": CHECK | {"passed": False}}, "ProductInsecure"),
+        ({"onCloud": True, "securityCheck": CHECK}, None),
+    ],
+)
+def test_yy_28_what_a_unit_bought_is_deployed_only_when_it_meets_the_requirements(
+    more: Obj, reason: str | None
+) -> None:
+    found = refusals({"selfPurchases": [BOUGHT | more]})
+    assert {one: found[one].clause for one in found} == ({reason: "YY-28"} if reason else {})
+    # A policy without the article asks for no check.
+    assert (
+        refusals({"selfPurchases": [BOUGHT | more]}, policy=policy("bozhou-2024"))
+        .keys()
+        .isdisjoint({"ProductUnchecked", "ProductInsecure"})
+    )
 
 
 def test_a_server_that_a_person_sets_up_is_not_issued_by_a_machine() -> None:

@@ -34,7 +34,7 @@ CASES: dict[str, Obj] = {
     "jobs": {"operator": {"executor": "job"}},
     "jobs in a namespace that is there": {
         "operator": {"executor": "job", "shard": "1/3", "leaseSeconds": 30},
-        "runner": {"namespace": {"name": "runs", "create": False}, "image": {"digest": SHA}},
+        "runner": {"namespace": {"create": False}, "image": {"digest": SHA}},
     },
     "jobs without a network policy": {
         "operator": {"executor": "job"},
@@ -84,6 +84,18 @@ CASES: dict[str, Obj] = {
         "podAnnotations": {"a": "b"},
         "podLabels": {"a": "b"},
     },
+    "people told": {
+        "operator": {
+            "notifications": [
+                {"name": "events", "type": "events"},
+                {
+                    "name": "duty",
+                    "type": "wecom",
+                    "urlFrom": {"secretRef": {"name": "notifications", "key": "wecom-url"}},
+                },
+            ]
+        }
+    },
     "an account with annotations": {"serviceAccount": {"annotations": {"a": "b"}}},
 }
 """Values that Helm takes: every switch both ways, every free value set at least once."""
@@ -101,6 +113,10 @@ REFUSED: dict[str, tuple[Obj, str]] = {
     "a shard that is none": ({"operator": {"shard": "1"}}, "shard"),
     "a language that is none": ({"operator": {"language": "de"}}, "language"),
     "secrets without names": ({"operator": {"secrets": [{"namespace": "pools"}]}}, "names"),
+    "a channel that is none": (
+        {"operator": {"notifications": [{"name": "a", "type": "fax"}]}},
+        "notifications",
+    ),
     "a network that is none": ({"networkPolicy": {"serverNetworks": ["everywhere"]}}, "serverNetworks"),
     "a port that only root opens": ({"httpPort": 80}, "httpPort"),
 }

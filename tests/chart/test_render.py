@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from govpool.api.base import Scope
 from govpool.api.kinds import KINDS
 from govpool.cli.main import app
+from govpool.effects.notify.config import load
 from tests.chart.charts import (
     CASES,
     CHART,
@@ -26,6 +28,7 @@ from tests.chart.charts import (
     refusal,
 )
 from tests.chart.documents import documents
+from tests.chart.rbac import Wanted, grants
 
 pytest.importorskip("helm_python", reason="Helm's library has no wheel for this platform")
 kubernetes_validate = pytest.importorskip("kubernetes_validate")
@@ -155,7 +158,6 @@ def test_the_operator_knows_every_flag_that_it_is_given() -> None:
 
     command = get_command(app).commands["operator"]  # type: ignore[attr-defined]
     known = {option for parameter in command.params for option in parameter.opts}
-    known |= set(re.findall(r"`(--[a-z-]+)", (ROOT / "docs/high-availability.md").read_text()))
     for case in CASES:
         (container,) = of_kind("Deployment", case)[0]["spec"]["template"]["spec"]["containers"]
         given = {argument.split("=")[0] for argument in container["args"][1:]}
@@ -184,8 +186,19 @@ def test_every_alert_and_graph_is_about_a_metric_that_is_documented() -> None:
     assert drawn and drawn <= known
 
 
+def test_the_operator_reads_the_channels_that_it_is_given(tmp_path: Path) -> None:
+    (config,) = of_kind("ConfigMap", "people told")
+    file = tmp_path / "notifications.yaml"
+    file.write_text(config["data"]["notifications.yaml"])
+    assert [channel.name for channel in load(file).channels] == ["events", "duty"]
+    allowed = grants(objects("people told"), {"kind": "ServiceAccount", "name": "govpool"})
+    for name in ("notifications-events", "notifications-duty"):
+        wanted = Wanted("update", "", "configmaps", NAMESPACE, name)
+        assert any(grant.covers(wanted) for grant in allowed)
+
+
 def test_everything_of_a_namespace_is_in_a_namespace_that_was_named() -> None:
     for case, each in everything():
         meta = each["metadata"]
         if "namespace" in meta:
-            assert meta["namespace"] in (NAMESPACE, "govpool-runs", "runs", "pools"), (case, meta)
+            assert meta["namespace"] in (NAMESPACE, "govpool-runs", "pools"), (case, meta)

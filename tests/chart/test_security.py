@@ -26,7 +26,7 @@ def test_the_pod_is_restricted(case: str) -> None:
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert spec["enableServiceLinks"] is False
     for volume in spec["volumes"]:
-        assert set(volume) - {"name"} <= {"persistentVolumeClaim", "emptyDir"}
+        assert set(volume) - {"name"} <= {"persistentVolumeClaim", "emptyDir", "configMap"}
     for container in spec["containers"]:
         security = container["securityContext"]
         assert security["allowPrivilegeEscalation"] is False

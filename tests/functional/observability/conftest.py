@@ -11,10 +11,10 @@ from tenacity import wait_none
 from govpool.effects.kube import Kube
 from govpool.effects.notify import notifier as notifier_module
 from govpool.effects.notify import outbox
-from govpool.effects.secrets import NAMESPACE
+from govpool.effects.secrets import NAMESPACE, once
 from govpool.standalone.server import ControlPlane
-
-UNIT = "heshan-data-bureau"
+from tests.functional.observability.notified import KEY, UNIT, Town
+from tests.functional.observability.receivers import Receiver, receiver
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +37,15 @@ async def kube(tmp_path: Path) -> AsyncIterator[Kube]:
         connection = await Kube.connect(plane.kubeconfig("operator"))
         yield connection
         await connection.close()
+
+
+@pytest.fixture
+async def town(kube: Kube) -> Town:
+    await once(kube, "hook", lambda: {"secret": KEY, "url": "unused"})
+    return Town(kube)
+
+
+@pytest.fixture
+async def hook() -> AsyncIterator[Receiver]:
+    async with receiver() as made:
+        yield made

@@ -4,128 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import hashlib
 import hmac
 import json
 import logging
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
-import yaml
 
-from govpool.api.cloudpolicy import Stage
-from govpool.api.cloudresourcerequest import CloudResourceRequest, CloudResourceRequestStatus, Deadline
+from govpool.api.cloudresourcerequest import CloudResourceRequest
 from govpool.api.policy_roles import Role
-from govpool.api.tenantquota import TenantQuota
-from govpool.effects.clock import SystemClock
-from govpool.effects.kube import Kube
 from govpool.effects.notify import http, outbox
-from govpool.effects.notify.config import NotifyConfig
-from govpool.effects.notify.notifier import Notifier
-from govpool.effects.secrets import NAMESPACE, once
-from govpool.effects.store import Store
-from tests.functional.observability.receivers import PASSWORD, Receiver, mail_server, receiver
-
-ROOT = Path(__file__).parents[3]
-UNIT = "heshan-data-bureau"
-NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
-KEY = "whsec_" + base64.b64encode(b"the secret of the hook, 32 bytes").decode()
-
-
-class Town:
-    """A request and its unit, as an operator's store holds them; each notifier is an operator's."""
-
-    def __init__(self, kube: Kube) -> None:
-        self.kube, self.store = kube, Store()
-        self.version = 1
-        unit = next(d for d in documents("examples/02-unit.yaml") if d["kind"] == "TenantQuota")
-        unit["metadata"] |= {"uid": "unit", "resourceVersion": "1"}
-        self.store.put(TenantQuota.model_validate(unit))
-
-    def put(self, *due: Deadline, name: str = "doc-approval") -> CloudResourceRequest:
-        (document,) = documents("examples/03-request.yaml")
-        self.version += 1
-        document["metadata"] |= {
-            "name": name,
-            "namespace": UNIT,
-            "uid": f"uid-{name}",
-            "resourceVersion": str(self.version),
-        }
-        made = CloudResourceRequest.model_validate(document)
-        made = made.model_copy(update={"status": CloudResourceRequestStatus(deadlines=list(due))})
-        assert self.store.put(made)
-        return made
-
-    @contextlib.asynccontextmanager
-    async def operator(self, *channels: dict[str, Any]) -> AsyncIterator[Notifier]:
-        """One operator's life; it ends as by a kill: nothing is done at the end."""
-        made = Notifier(
-            NotifyConfig.model_validate({"channels": channels}), self.kube, self.store, SystemClock()
-        )
-        for request in self.store.all(CloudResourceRequest):
-            made.touched(request)
-        running = asyncio.create_task(made.run())
-        try:
-            yield made
-        finally:
-            running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
-
-    async def record(self, channel: str) -> dict[str, str]:
-        found = await self.kube.core_get("configmaps", NAMESPACE, f"notifications-{channel}")
-        return dict(found["data"]) if found else {}  # type: ignore[arg-type]
-
-    async def settled(self, channel: str, count: int) -> None:
-        """Until so much is on record as told."""
-        async with asyncio.timeout(30):
-            while sum(entry.startswith("t") for entry in (await self.record(channel)).values()) < count:  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
-
-
-def documents(name: str) -> list[dict[str, Any]]:
-    return [found for found in yaml.safe_load_all((ROOT / name).read_text()) if found]
-
-
-def due(who: Role = Role.REVIEWER, days: int = 3, what: str = "Review doc-approval-r1") -> Deadline:
-    at = NOW + timedelta(days=days)
-    return Deadline(what=what, stage=Stage.REVIEW, who=who, since=NOW, due=at, article="YY-14(2)")
-
-
-async def idle(made: Notifier) -> None:
-    """Until the notifier has looked at everything and has nothing left to tell."""
-    async with asyncio.timeout(30):
-        while made._dirty or any(box.pending for box in made.outboxes):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-
-@pytest.fixture
-async def town(kube: Kube) -> Town:
-    await once(kube, "hook", lambda: {"secret": KEY, "url": "unused"})
-    return Town(kube)
-
-
-@pytest.fixture
-async def hook() -> AsyncIterator[Receiver]:
-    async with receiver() as made:
-        yield made
-
-
-def webhook(url: str, **more: Any) -> dict[str, Any]:
-    secret = {"secretRef": {"name": "hook", "key": "secret"}}
-    return {"name": "hook", "type": "webhook", "language": "en", "url": url, "secret": secret, **more}
-
-
-def wecom(tmp_path: Path, url: str, name: str = "group", **more: Any) -> dict[str, Any]:
-    """The URL of a robot is its secret."""
-    place = tmp_path / f"{name}-url"
-    place.write_text(f"{url}/cgi-bin/webhook/send?key=robot-key-4711\n")
-    return {"name": name, "type": "wecom", "urlFrom": {"file": str(place)}, **more}
+from govpool.effects.secrets import once
+from tests.functional.observability.notified import KEY, UNIT, Town, due, idle, webhook, wecom
+from tests.functional.observability.receivers import Receiver, receiver
 
 
 # -- once each -----------------------------------------------------------------------------------
@@ -311,85 +204,6 @@ async def test_dingtalk_is_signed_with_its_time(town: Town, hook: Receiver, tmp_
     url = http.dingtalk_signed("https://d.test/send?access_token=x", "SECabc", int(stamp))
     assert url.endswith(f"&timestamp={stamp}&sign={quote_plus(sign)}")
     assert post.json["msgtype"] == "markdown" and post.json["markdown"]["title"].startswith("待办：审核")
-
-
-# -- mail ----------------------------------------------------------------------------------------
-def mail(port: int, ca: Path, password: Path, **more: Any) -> dict[str, Any]:
-    return {
-        "name": "mail",
-        "type": "smtp",
-        "host": "127.0.0.1",
-        "port": port,
-        "caFile": str(ca),
-        "username": "govpool",
-        "password": {"file": str(password)},
-        "sender": "govpool@gov.example",
-        "to": {"reviewer": ["desk@gov.example", "li@gov.example"]},
-        **more,
-    }
-
-
-async def test_mail_goes_over_tls_to_who_must_act_and_the_units_contacts(town: Town, tmp_path: Path) -> None:
-    password = tmp_path / "password"
-    password.write_text(PASSWORD)
-    town.put(due(), due(Role.UNIT))
-    async with mail_server(tmp_path) as (box, ca):
-        box.data = ["451 later", "250 OK"]
-        box.refuse = {"li@gov.example": "550 nobody here"}
-        async with town.operator(mail(box.port, ca, password)):
-            await box.after(2)
-            await town.settled("mail", 2)
-    assert sorted(to for to, _ in box.mails) == [
-        ("chenli@heshan.example", "liumin@heshan.example"),
-        ("desk@gov.example",),
-    ]
-    letter = next(found for to, found in box.mails if to == ("desk@gov.example",))
-    assert str(letter["Subject"]).startswith("待办：审核（")
-    assert letter["To"] == "undisclosed-recipients:;" and letter["Auto-Submitted"] == "auto-generated"
-    text = letter.get_content()
-    assert "办理时限：2026-11-26 09:00（北京时间）" in text and "依据：YY-14(2)" in text
-    assert "govpool status doc-approval -n heshan-data-bureau" in text and "li@" not in str(letter)
-    assert box.logins >= 2
-
-
-async def test_a_wrong_password_and_an_untrusted_server_are_told_and_nothing_is_lost(
-    town: Town, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    password = tmp_path / "password"
-    password.write_text("guessed")
-    town.put(due())
-    async with mail_server(tmp_path) as (box, ca):
-        async with town.operator(mail(box.port, ca, password)):
-            async with asyncio.timeout(30):
-                while "are not accepted (535)" not in caplog.text:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
-            password.write_text(PASSWORD)
-            await box.after(1)
-            await town.settled("mail", 1)
-        town.put(due(Role.UNIT))
-        other = mail(box.port, ca, password) | {"name": "other"}
-        del other["caFile"]
-        async with town.operator(other) as made:
-            async with asyncio.timeout(30):
-                while "channel other rests" not in caplog.text:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
-            assert made.outboxes[0].pending == 1
-    assert len(box.mails) == 1 and "guessed" not in caplog.text and PASSWORD not in caplog.text
-    assert "@" not in caplog.text, "addresses are no business of a log"
-
-
-async def test_one_address_that_is_refused_does_not_hold_up_the_others(town: Town, tmp_path: Path) -> None:
-    password = tmp_path / "password"
-    password.write_text(PASSWORD)
-    town.put(due(Role.EXPERT), due(Role.REVIEWER))
-    async with mail_server(tmp_path) as (box, ca):
-        box.refuse = {"gone@gov.example": "550 nobody here"}
-        to = {"expert": ["gone@gov.example"], "reviewer": ["desk@gov.example"]}
-        async with town.operator(mail(box.port, ca, password, to=to)) as made:
-            await box.after(1)
-            await town.settled("mail", 1)
-            assert made.outboxes[0].pending == 1
-    assert [to for to, _ in box.mails] == [("desk@gov.example",)]
 
 
 # -- Events --------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from govpool.effects.operator import Options
 from govpool.handlers import events
 from govpool.lifecycle.leadership import Timing
 from govpool.standalone.server import ControlPlane
-from tests.functional.observability.conftest import UNIT
+from tests.functional.observability.notified import UNIT
 from tests.functional.observability.receivers import receiver
 
 ROOT = Path(__file__).parents[3]

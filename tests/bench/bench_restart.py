@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from govpool.api.workorder import WorkOrderKind
+from govpool.effects.operator import NOT_SETTLED, SETTLING
 from govpool.lifecycle import naming
 from tests.bench.children import Answer, Child, child
 from tests.bench.report import Report
@@ -59,7 +60,13 @@ async def template(people: World) -> str:
     async with people.operator():
         await story.apply_and_approve(people)
         await story.into_service(people)
+        await people.until(lambda: _at_rest(people), "its orders and Approvals are settled")
     return (await people.request()).metadata.uid
+
+
+async def _at_rest(people: World) -> bool:
+    left = [await people.kube.list(kind, labels=NOT_SETTLED) for kind in SETTLING]
+    return not any(left)
 
 
 async def settled(operator: Child, patience: float = PATIENCE) -> Answer:

@@ -80,6 +80,7 @@ async def _restart(requests: int, rest: float) -> tuple[Report, dict[str, float]
     report.add("API writes since the start", "", _writes(started) + _writes(idle))
     report.notes.append(f"{done['objects']} objects in the operator's store, {total} on the server")
     report.notes.append(f"at rest for {rest:.0f} s: {_mine(idle)}")
+    report.notes.append(f"writes until settled: {_writes_of(started)}")
     report.notes.append(f"reconciles until settled: {done['reconciles']}")
     return report, figures
 
@@ -105,9 +106,13 @@ def _calls(counted: Answer) -> tuple[int, int]:
     return sum(mine.values()), sum(count for key, count in mine.items() if key.startswith("list "))
 
 
-def _writes(counted: Answer) -> int:
+def _writes_of(counted: Answer) -> dict[str, int]:
     verbs = ("create", "update", "patch", "delete")
-    return sum(count for key, count in _mine(counted).items() if key.split(" ")[0] in verbs)
+    return {key: count for key, count in _mine(counted).items() if key.split(" ")[0] in verbs}
+
+
+def _writes(counted: Answer) -> int:
+    return sum(_writes_of(counted).values())
 
 
 def _growth(sizes: tuple[int, ...], figures: list[dict[str, float]]) -> Report:

@@ -229,6 +229,16 @@ class Kube:
                 return str(metadata.get("resourceVersion", "")), tuple(found)
             query["continue"] = str(metadata["continue"])
 
+    async def count(self, kind: type[Resource], *, labels: str | None = None) -> int | None:
+        """How many objects of the kind there are, without a list of all; None: the server does not tell."""
+        query = {"limit": "1"} | ({"labelSelector": labels} if labels else {})
+        page = await self._request("GET", _path(kind), query)
+        metadata, items = cast(Json, page.get("metadata") or {}), cast("list[Json]", page.get("items") or [])
+        rest = metadata.get("remainingItemCount")
+        if rest is None and metadata.get("continue"):
+            return None
+        return len(items) + int(str(rest or 0))
+
     async def get(self, kind: type[R], name: str, namespace: str | None = None) -> R:
         """One object.
 

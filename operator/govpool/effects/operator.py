@@ -65,6 +65,8 @@ WATCHED: tuple[type[Resource], ...] = (
 )
 SETTLING: tuple[type[Resource], ...] = (Approval, WorkOrder)
 """Kinds of which those that will never change again are left out of the watch."""
+POOLED: tuple[type[Resource], ...] = (CloudServer, CloudResourceRequest, WipeCertificate)
+"""Kinds that the decision about a pool looks at, in whatever namespace."""
 NOT_SETTLED = f"{SETTLED_LABEL}!=true"
 WORKERS = 32
 INSTALL = "install the kinds with `govpool crds apply`"
@@ -145,7 +147,8 @@ class Operator:
         await _until_done(self._learn)
         for kind in WATCHED:
             for resource in self.store.all(kind):
-                self.queue.add(resource.key)
+                if self.acts(resource.key):
+                    self.queue.add(resource.key)
         self.queue.add(CHAIN)
         self.queue.add(AUDIT)
         self._spawn(self.queue.run_heap(), "heap")
@@ -179,6 +182,7 @@ class Operator:
             self._options.language,
         )
         self.reconciler.jobs = self._options.jobs
+        self.reconciler.trail.keeps = self._options.shard.owns
 
     async def stop(self) -> None:
         """End every worker and every run, and give the runs up to whoever comes next. May be repeated."""
@@ -211,7 +215,7 @@ class Operator:
                     f"the API server has no {name}: {INSTALL}",
                 ) from None
             for resource in found:
-                if resource is not None:
+                if resource is not None and self.keeps(kind, resource.metadata.namespace):
                     self.store.put(resource)
 
     def _spawn(self, work: Coroutine[object, object, None], name: str) -> None:
@@ -243,6 +247,8 @@ class Operator:
 
     def saw(self, resource: Resource) -> None:
         """A version of an object came along; who depends on it is looked at."""
+        if not self.keeps(type(resource), resource.metadata.namespace):
+            return
         if resource.metadata.labels.get(SETTLED_LABEL) == "true" and type(resource) in SETTLING:
             self.store.drop(resource)
             return
@@ -262,10 +268,23 @@ class Operator:
         self._unsure.set()
 
     def _wake(self, before: Resource | None, after: Resource | None) -> None:
-        if self.notifier is not None and (changed := after or before) is not None:
+        changed = after or before
+        if self.notifier is not None and changed is not None and self.acts(changed.key):
             self.notifier.touched(changed)
         for key in woken(self.store, before, after):
-            self.queue.add(key)
+            if self.acts(key):
+                self.queue.add(key)
+
+    def keeps(self, kind: type[Resource], namespace: str) -> bool:
+        """Whether it holds objects of the kind and namespace: its own, those of no namespace, and in the first
+        shard, which sees to the pools, whatever lies in a pool.
+        """
+        shard = self._options.shard
+        return not namespace or shard.owns(namespace) or (shard.first and kind in POOLED)
+
+    def acts(self, key: Key) -> bool:
+        """Whether it is this operator that reconciles the key."""
+        return key in (CHAIN, AUDIT) or self._options.shard.owns(key[1])
 
     async def _sweep_for_ever(self) -> None:
         # A kind of which nothing is left gives no sign when it is listed anew: early looks are for those.
@@ -279,10 +298,20 @@ class Operator:
                 every = min(every * 2, SWEEP_EVERY)
             for kind in WATCHED:
                 try:
-                    await self.sweep(kind)
+                    if await self._other_number(kind):
+                        await self.sweep(kind)
                 except KubeError as error:
                     log.info("deleted %s are looked for later: %s", kind.DEFINITION.plural, error)
                     every = SWEEP_FIRST
+
+    async def _other_number(self, kind: type[Resource]) -> bool:
+        """Whether the server may have another number of objects of a kind than are known: one of them and the
+        number of the rest are asked for, not all. Where a selector leaves some out, no server tells it.
+        """
+        known = len(self.store.all(kind))
+        return known > 0 and known != await self.kube.count(
+            kind, labels=NOT_SETTLED if kind in SETTLING else None
+        )
 
     async def sweep(self, kind: type[Resource]) -> None:
         """Forget the objects of a kind that the server does not have any more.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from govpool.api.wipecertificate import WipeCertificate
 from govpool.api.workorder import Executor, WorkOrder
 from govpool.effects import certificates
 from govpool.effects.apply import Applier, Feedback, ServerTarget
+from govpool.effects.audit import Trail
 from govpool.effects.clock import Clock
 from govpool.effects.dependents import AUDIT, CHAIN
 from govpool.effects.executors.base import OrderContext, Recorder
@@ -32,6 +33,7 @@ from govpool.effects.identity import holder_gone
 from govpool.effects.jobs import carry_out as jobs
 from govpool.effects.jobs.manifests import JobSettings
 from govpool.effects.kube import Kube
+from govpool.effects.pool_watch import LARGE, Marks, PoolWatch, marks_of
 from govpool.effects.pools import Pool, Pools
 from govpool.effects.runs import Runs
 from govpool.effects.store import Key, Store
@@ -86,6 +88,7 @@ class Reconciler:
         """How Jobs are made; None: what runs playbooks is run here."""
         self.runs = Runs(kube, clock, feedback.wake, feedback.took)
         self._applier = Applier(kube, store, clock, feedback)
+        self._wake, self._pool_watch = feedback.wake, PoolWatch()
         self._reserving: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._by_kind: dict[str, Callable[[Resource], Awaitable[Decision]]] = {
             CloudResourceRequest.DEFINITION.kind: self._request,
@@ -95,6 +98,11 @@ class Reconciler:
             CloudPool.DEFINITION.kind: self._pool,
             RectificationNotice.DEFINITION.kind: self._notice,
         }
+
+    @property
+    def trail(self) -> Trail:
+        """The audit trail that it writes."""
+        return self._applier.trail
 
     async def reconcile(self, key: Key) -> Decision:
         """Look at the object under the key and do what is next; nothing when it is gone.
@@ -174,6 +182,7 @@ class Reconciler:
             language=self._language,
         )
         decision = server_core.decide(observation)
+        decision = self._pool_watch.rarely(server, decision, observation.now)
         target = ServerTarget(server, pool) if pool is not None else None
         try:
             await self._applier.apply(decision.actions, target)
@@ -307,7 +316,7 @@ class Reconciler:
     async def _pool(self, resource: Resource) -> Decision:
         cloud_pool = _as(CloudPool, resource)
         servers = tuple(s for s in self._store.all(CloudServer) if s.spec.pool == cloud_pool.metadata.name)
-        machines = () if cloud_pool.by_hand else await self._machines(cloud_pool)
+        machines = () if cloud_pool.by_hand else await self._machines(cloud_pool, servers)
         quotas = tuple(
             quota
             for quota in self._store.all(TenantQuota)
@@ -319,12 +328,23 @@ class Reconciler:
         await self._applier.apply(decision.actions)
         return decision
 
-    async def _machines(self, cloud_pool: CloudPool) -> tuple[str, ...] | Unknown:
+    async def _machines(
+        self, cloud_pool: CloudPool, servers: tuple[CloudServer, ...]
+    ) -> tuple[str, ...] | Unknown:
+        name, large = cloud_pool.metadata.name, len(servers) >= LARGE
         try:
             pool = await self._pools.of(cloud_pool)
-            return await pool.call(lambda: tuple(machine.key for machine in pool.provider.list_machines()))
+            machines, marks = await pool.call(partial(_listed, pool.provider, large=large))
         except ProviderError as error:
+            self._wake_all(self._pool_watch.lost(name, servers))
             return Unknown(error.code.value, error.message)
+        if marks is not None:
+            self._wake_all(self._pool_watch.took(name, marks, servers))
+        return machines
+
+    def _wake_all(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            self._wake(key)
 
     def _with_exit(
         self, pool: CloudPool, machines: tuple[str, ...] | Unknown, servers: tuple[CloudServer, ...]
@@ -344,6 +364,13 @@ class Reconciler:
             elsewhere=tuple(one for one in requests if one.spec.pool != name),
             certificates=self._store.all(WipeCertificate) if leaves else (),
         )
+
+
+def _listed(provider: Provider, *, large: bool) -> tuple[tuple[str, ...], Marks | None]:
+    """Keys of the pool's machines; of a large pool also what tells a change of each."""
+    machines = provider.list_machines()
+    marks = marks_of(machines, provider.list_all_disks()) if large else None
+    return tuple(machine.key for machine in machines), marks
 
 
 def _seen(provider: Provider, server: CloudServer) -> SeenInPool:

@@ -19,6 +19,10 @@ from govpool.rules import parties, reporting
 from govpool.rules.findings import platform_findings
 
 RESYNC = timedelta(minutes=1)
+A_LOOK = 2000
+"""Servers for which a look a minute is not too much; more of them are looked at the more seldom."""
+SELDOM = timedelta(minutes=10)
+"""Longest time between two looks, however many servers there are."""
 
 
 def decide(observation: PoolObservation) -> Decision:
@@ -65,9 +69,16 @@ def decide(observation: PoolObservation) -> Decision:
     update["reports_due"] = _reports_due(observation)
     after = before.model_copy(update=update)
     if pool.status is not None and after == pool.status:
-        return Decision(look_again=observation.now + RESYNC)
+        return Decision(look_again=observation.now + _pause(observation))
     answered = {} if isinstance(seen, Unknown) or pool.by_hand else {"seen_at": observation.now}
-    return Decision((WriteStatus(pool, after.model_copy(update=answered)),), observation.now + RESYNC)
+    return Decision(
+        (WriteStatus(pool, after.model_copy(update=answered)),), observation.now + _pause(observation)
+    )
+
+
+def _pause(observation: PoolObservation) -> timedelta:
+    """Until the next look: a list of a large pool takes its time, here and there."""
+    return min(RESYNC * max(1.0, len(observation.servers) / A_LOOK), SELDOM)
 
 
 def _reports_due(observation: PoolObservation) -> list[PeriodicDue]:

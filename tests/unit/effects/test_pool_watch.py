@@ -1,0 +1,96 @@
+"""A large pool is looked at as a whole: which servers a list wakes, and whose own look may wait."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from effects_ground import server_of
+
+from govpool.api.cloudserver import CloudServer, CloudServerStatus, ServerPhase
+from govpool.effects.pool_watch import RARELY, Marks, PoolWatch, marks_of
+from govpool.lifecycle.decision import Decision
+from govpool.lifecycle.server import RESYNC
+from govpool_providers.base import Disk, DiskState, Machine, MachineState, OverwriteProof, Owner, Size
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+OWNER = Owner("u", "r", "n", 1)
+
+
+def machine(key: str) -> Machine:
+    return Machine(key, f"id-{key}", MachineState.ACTIVE, Size(1, 1), "debian", ("10.0.0.2",), OWNER)
+
+
+def disk(key: str, of: str) -> Disk:
+    return Disk(key, "root", of, f"id-{key}", 1, True, DiskState.ATTACHED, "file", OverwriteProof.IN_PLACE)
+
+
+def server(name: str, key: str, phase: ServerPhase = ServerPhase.HANDED_OVER) -> CloudServer:
+    made = server_of(name, key=key, pool="p")
+    return made.model_copy(update={"status": CloudServerStatus(phase=phase)})
+
+
+SERVERS = (server("one", "gp-00000a"), server("two", "gp-fffff0"))
+MACHINES = (machine("gp-00000a"), machine("gp-fffff0"))
+DISKS = (disk("d-1", "gp-00000a"), disk("d-2", "gp-00000a"), disk("d-3", "gp-fffff0"))
+
+
+def watched() -> tuple[PoolWatch, Marks]:
+    watch, marks = PoolWatch(), marks_of(MACHINES, DISKS)
+    assert watch.took("p", marks, SERVERS) == []
+    return watch, marks
+
+
+def test_the_same_list_in_another_order_wakes_nobody() -> None:
+    watch, _ = watched()
+    assert watch.took("p", marks_of(reversed(MACHINES), reversed(DISKS)), SERVERS) == []
+
+
+@pytest.mark.parametrize(
+    "machines, disks",
+    [
+        ((replace(MACHINES[0], size=Size(2, 1)), MACHINES[1]), DISKS),
+        ((replace(MACHINES[0], state=MachineState.STOPPED), MACHINES[1]), DISKS),
+        ((replace(MACHINES[0], isolated=True), MACHINES[1]), DISKS),
+        (MACHINES[1:], DISKS),
+        (MACHINES[1:], DISKS[2:]),
+        (MACHINES, DISKS[1:]),
+        (MACHINES, (replace(DISKS[0], state=DiskState.DETACHED), *DISKS[1:])),
+        (MACHINES, (*DISKS, disk("d-4", "gp-00000a"))),
+    ],
+)
+def test_what_changed_wakes_its_server_alone(machines: tuple[Machine, ...], disks: tuple[Disk, ...]) -> None:
+    watch, _ = watched()
+    assert watch.took("p", marks_of(machines, disks), SERVERS) == [SERVERS[0].key]
+
+
+def test_a_pool_that_is_lost_is_told_by_every_server_once() -> None:
+    watch, marks = watched()
+    assert watch.lost("p", SERVERS) == [one.key for one in SERVERS]
+    assert watch.lost("p", SERVERS) == []
+    assert watch.rarely(SERVERS[0], Decision((), NOW + RESYNC), NOW).look_again == NOW + RESYNC
+    assert watch.took("p", marks, SERVERS) == []
+    assert watch.lost("another", SERVERS) == []
+
+
+def test_a_server_at_rest_leaves_its_look_to_the_pool() -> None:
+    watch, _ = watched()
+    looks = [watch.rarely(one, Decision((), NOW + RESYNC), NOW).look_again for one in SERVERS]
+    assert all(look and NOW + RARELY / 2 <= look <= NOW + RARELY for look in looks)
+    assert looks[0] != looks[1]
+
+
+@pytest.mark.parametrize("phase", [p for p in ServerPhase if p.value not in ("HandedOver", "Stopped")])
+def test_a_server_that_is_on_its_way_is_looked_at_as_before(phase: ServerPhase) -> None:
+    watch, _ = watched()
+    decision = Decision((), NOW + RESYNC)
+    assert watch.rarely(server("x", "gp-00000a", phase), decision, NOW) is decision
+
+
+def test_another_time_than_the_usual_one_stands() -> None:
+    watch, _ = watched()
+    soon = Decision((), NOW + timedelta(seconds=10))
+    assert watch.rarely(SERVERS[0], soon, NOW) is soon
+    unwatched = Decision((), NOW + RESYNC)
+    assert PoolWatch().rarely(SERVERS[0], unwatched, NOW) is unwatched

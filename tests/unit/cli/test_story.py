@@ -79,6 +79,7 @@ def test_a_failure_tells_its_remedy() -> None:
         ("Admitted", "False", True),
         ("Admitted", "True", False),
         ("Overdue", "True", True),
+        ("Drifted", "True", True),
         ("Paused", "False", False),
     ],
 )

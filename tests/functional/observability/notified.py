@@ -75,7 +75,7 @@ class Town:
 
     async def settled(self, channel: str, count: int) -> None:
         """Until so much is on record as told."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while sum(entry.startswith("t") for entry in (await self.record(channel)).values()) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
@@ -91,7 +91,7 @@ def due(who: Role = Role.REVIEWER, days: int = 3, what: str = "Review doc-approv
 
 async def idle(made: Notifier) -> None:
     """Until the notifier has looked at everything and has nothing left to tell."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while made._dirty or any(box.pending for box in made.outboxes):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

@@ -63,7 +63,7 @@ class Receiver:
 
     async def after(self, count: int) -> Post:
         """The POST of that number, from 1."""
-        async with asyncio.timeout(30), self.came:
+        async with asyncio.timeout(120), self.came:
             await self.came.wait_for(lambda: len(self.posts) >= count)
         return self.posts[count - 1]
 
@@ -118,7 +118,7 @@ class Mailbox:
         return AuthResult(success=right, handled=False)
 
     async def after(self, count: int) -> tuple[tuple[str, ...], EmailMessage]:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while len(self.mails) < count:
                 self.came.clear()
                 await self.came.wait()

@@ -48,7 +48,7 @@ def get(port: int, path: str) -> tuple[int, str]:
 
 async def until(port: int, path: str, *wanted: str) -> str:
     """The page once it is 200 and has all that is wanted."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         while True:
             status, text = await asyncio.to_thread(get, port, path)
             if status == 200 and all(part in text for part in wanted):
@@ -95,6 +95,7 @@ async def plane(tmp_path: Path) -> AsyncIterator[ControlPlane]:
         yield made
 
 
+@pytest.mark.timeout(600)
 async def test_an_operator_serves_what_the_document_says(plane: ControlPlane, tmp_path: Path) -> None:
     async with receiver() as hook, operator(plane, tmp_path / "first", hook=hook.url) as port:
         await until(port, "/readyz", "[+]listed: everything", "[+]streams: all move")

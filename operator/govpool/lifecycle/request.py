@@ -49,7 +49,7 @@ from govpool.lifecycle.spans import asked_of, span_deadlines
 from govpool.lifecycle.submission import Submission, submission
 from govpool.lifecycle.wanted import held
 from govpool.messages import Language, message
-from govpool.rules.amounts import fee_per_year
+from govpool.rules.amounts import yearly_fee
 from govpool.rules.billing import billing_end, billing_start
 from govpool.rules.migration import keep_until
 from govpool.rules.trial import trial
@@ -173,7 +173,7 @@ def _status(
             "trial": days,
             "billing": _billing(before, policy, observation, approved, results, days),
             "keep_old_environment_until": keep[0] if keep else None,
-            "fee_per_year": f"{fee_per_year(approved.content, catalog):.2f}" if approved else None,
+            "fee_per_year": f"{yearly_fee(approved.content, policy.spec, catalog):.2f}" if approved else None,
             "addresses": _addresses(observation),
             "certificate": _certificate(observation) or before.certificate,
             "emergency": use,

@@ -24,7 +24,7 @@ from govpool.lifecycle.naming import approval_name, made_for
 from govpool.lifecycle.observation import RequestObservation
 from govpool.lifecycle.wanted import LEAVING, server_phase
 from govpool.rules.admission import Refusal, admit
-from govpool.rules.amounts import fee_per_year
+from govpool.rules.amounts import yearly_fee
 from govpool.rules.approvals import Judgement, judge
 from govpool.rules.change import Classification, classify
 from govpool.rules.procedure import steps
@@ -149,7 +149,7 @@ def submission(
             content=content,
             materials=request.spec.materials,
             changes=changes(approved.content if approved else None, content)[:128],
-            fee_per_year=f"{fee_per_year(content, catalog):.2f}",
+            fee_per_year=f"{yearly_fee(content, policy.spec, catalog):.2f}",
             steps=steps(policy.spec, classification.application, content, catalog),
         ),
     )

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Decimal
 
 from govpool.api.base import Day
+from govpool.api.cloudpolicy import CloudPolicySpec
 from govpool.api.cloudresourcerequest import DataDisk, DesiredState, RequestContent, Server
 from govpool.api.servicecatalog import CatalogItem, ServiceCatalog
 from govpool.api.tenantquota import Amounts
 from govpool.rules.catalogue import known, storage_item
+from govpool.rules.cycles import length
 from govpool.rules.remembered import once
 
+DAYS_OF_A_YEAR = 365
 _FEN = Decimal("0.01")
 
 
@@ -41,11 +44,34 @@ def fee_per_year(content: RequestContent, catalog: ServiceCatalog) -> Decimal:
     return sum(_fees(content, catalog), Decimal(0)).quantize(_FEN, ROUND_HALF_UP)
 
 
+def yearly_fee(content: RequestContent, policy: CloudPolicySpec, catalog: ServiceCatalog) -> Decimal:
+    """:func:`fee_per_year`, with the business cycles where resources follow them (WH-30).
+
+    What a busy period adds counts by its days. What a quiet one switches off is kept, disks and all, and its
+    price stays. Raises UnknownItem.
+    """
+    fee = fee_per_year(content, catalog)
+    if policy.business_cycles is None or not content.business_cycles:
+        return fee
+    return sum(_seasonal(content, catalog), fee).quantize(_FEN, ROUND_HALF_UP)
+
+
+def _seasonal(content: RequestContent, catalog: ServiceCatalog) -> Iterator[Decimal]:
+    for cycle in content.business_cycles:
+        for server in content.servers:
+            if server.name == cycle.server and cycle.count > server.count:
+                yield _each(server, catalog) * (cycle.count - server.count) * length(cycle) / DAYS_OF_A_YEAR
+
+
+def _each(server: Server, catalog: ServiceCatalog) -> Decimal:
+    """What one server of the group costs in a year, its data disks included."""
+    disks = (_disk_fee(disk, catalog) for disk in server.data_disks)
+    return sum(disks, Decimal(known(catalog, server.item).price_per_year))
+
+
 def _fees(content: RequestContent, catalog: ServiceCatalog) -> Iterator[Decimal]:
     for server in content.servers:
-        each = Decimal(known(catalog, server.item).price_per_year)
-        each += sum((_disk_fee(disk, catalog) for disk in server.data_disks), Decimal(0))
-        yield each * server.count
+        yield _each(server, catalog) * server.count
     for service in content.services:
         yield Decimal(known(catalog, service.item).price_per_year) * service.quantity
 

@@ -14,6 +14,7 @@ from govpool.rules.citation import clause
 from govpool.rules.refusal import Refusal
 
 LEAP_YEAR = 2028
+COMMON_YEAR = 2026
 
 
 def carried_out(policy: CloudPolicySpec) -> bool:
@@ -33,6 +34,13 @@ def period(cycle: BusinessCycle, day: date) -> tuple[date, date] | None:
         if first <= day <= last:
             return first, last
     return None
+
+
+def length(cycle: BusinessCycle) -> int:
+    """How many days of a common year the period has, its first and its last day included."""
+    first = _first(cycle.starts, COMMON_YEAR)
+    last = _last(cycle.ends, COMMON_YEAR if cycle.starts <= cycle.ends else COMMON_YEAR + 1)
+    return (last - first).days + 1
 
 
 def active(content: RequestContent, group: str, day: date) -> BusinessCycle | None:

@@ -4,10 +4,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from rules_support import Obj, catalog, content, documents, group
+from rules_support import Obj, catalog, content, documents, group, policy
 
 from govpool.api.tenantquota import Amounts
-from govpool.rules.amounts import amounts, fee_per_year
+from govpool.rules.amounts import amounts, fee_per_year, yearly_fee
 from govpool.rules.errors import UnknownItem
 
 CATALOG = catalog()
@@ -88,6 +88,25 @@ def test_wh_30_a_business_cycle_is_reserved_at_its_highest() -> None:
     cycle = {"name": "year-end", "starts": "12-20", "ends": "01-20", "server": "app", "count": 4}
     assert needed(servers=[group(count=2)], businessCycles=[cycle]).servers == 4
     assert needed(servers=[group(count=2)], businessCycles=[cycle | {"count": 1}]).servers == 2
+
+
+@pytest.mark.parametrize(
+    ("cycle", "more"),
+    [
+        # Two servers more for 32 days of a common year; none more; fewer: they are kept, at their price.
+        ({"count": 4}, Decimal("110.04")),  # 2 x 627.60 x 32 / 365
+        ({"count": 2}, Decimal(0)),
+        ({"count": 1}, Decimal(0)),
+        ({"starts": "02-01", "ends": "02-29", "count": 3}, Decimal("48.14")),  # 627.60 x 28 / 365
+    ],
+)
+def test_wh_30_a_busy_period_is_paid_by_its_days(cycle: Obj, more: Decimal) -> None:
+    year_end = {"name": "busy", "starts": "12-20", "ends": "01-20", "server": "app", "count": 4}
+    wanted = content({"servers": [group(count=2)], "businessCycles": [year_end | cycle]})
+    plain = fee_per_year(wanted, CATALOG)
+    assert yearly_fee(wanted, policy("weihai-2025").spec, CATALOG) == plain + more
+    # Where the periods are a record nothing is opened for them, and nothing is paid.
+    assert yearly_fee(wanted, policy("bozhou-2024").spec, CATALOG) == plain
 
 
 def test_a_deregistered_content_needs_and_costs_nothing() -> None:

@@ -175,6 +175,7 @@ class Hypervisor:
         self.local.release_machine(record.key)
         for key in record.disk_keys:
             self.local.store.drop_disk(key)
+            self._mark(key, held=False)
         self._mark(record.key, held=False)
 
     # -- volumes that come and go -------------------------------------------------------------------
@@ -188,6 +189,7 @@ class Hypervisor:
             elif disk is None and volume.own and not volume.going:
                 self._plant_disk(server, volume)
                 self.local.add_disks(server.id, (DiskWant(volume.id, volume.own, volume.size_gib),))
+                self._mark(volume.id, held=True)
             elif disk is None and not volume.own and not volume.going:
                 self._give(server.id, volume.id)
         have = {volume.id for volume in server.volumes if not volume.going}

@@ -15,7 +15,8 @@ SERVERS, VOLUMES = "2.79", "3.44"
 RUNS = frozenset({"ACTIVE", "VERIFY_RESIZE", "PASSWORD", "REBOOT", "HARD_REBOOT"})
 STANDS = frozenset({"SHUTOFF", "SUSPENDED", "PAUSED", "RESIZE", "REVERT_RESIZE", "RESCUE", "SHELVED"})
 STOPPING = frozenset({"powering-off", "suspending", "pausing", "resize_migrating", "resize_reverting"})
-LEAVING = frozenset({"gone", "leaving"})
+HELD = frozenset({"reserved", "attaching", "in-use", "extending"})
+"""Cinder's states of a volume that a server has."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class SeenVolume:
     size_gib: int
     root: bool
     going: bool
-    """Whether Cinder is detaching it."""
+    """Whether Cinder is detaching it, or has just done so."""
     own: str
     """The name that its own machine knows it by; empty for another's disk."""
 
@@ -115,7 +116,7 @@ def _volume(server: Any, volume: Any) -> SeenVolume:
         id=volume["id"],
         size_gib=volume["size"],
         root=server["OS-EXT-SRV-ATTR:root_device_name"] in where,
-        going=volume["status"] == "detaching",
+        going=volume["status"] not in HELD,  # the servers were listed a moment before
         own=metadata.get("govpool-disk-name", "") if same else "",
     )
 

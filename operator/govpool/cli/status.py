@@ -16,6 +16,7 @@ from govpool.api.base import Resource
 from govpool.api.baselinereport import BaselineReport
 from govpool.api.cloudresourcerequest import CloudResourceRequest
 from govpool.api.cloudserver import CloudServer
+from govpool.api.rectificationnotice import RectificationNotice
 from govpool.api.workorder import WorkOrder
 from govpool.cli.options import (
     AsOption,
@@ -71,6 +72,7 @@ async def read(api: Api, request: CloudResourceRequest) -> Story:
     servers = await api.list(CloudServer, namespace=namespace)
     orders = await api.list(WorkOrder, namespace=namespace)
     reports = await api.list(BaselineReport, namespace=namespace)
+    notices = await api.list(RectificationNotice, namespace=namespace)
     return Story(
         request=request,
         now=await api.now(),
@@ -78,6 +80,7 @@ async def read(api: Api, request: CloudResourceRequest) -> Story:
         servers=tuple(s for s in servers if s.spec.request.uid == uid),
         orders=tuple(o for o in orders if o.spec.request.uid == uid),
         reports=tuple(r for r in reports if r.spec.request.uid == uid),
+        notices=tuple(n for n in notices if n.spec.request is None or n.spec.request.uid == uid),
     )
 
 
@@ -91,7 +94,7 @@ async def changes(api: Api, request: CloudResourceRequest) -> AsyncIterator[None
             changed.set()
 
     async with asyncio.TaskGroup() as group:
-        for kind in (CloudResourceRequest, Approval, CloudServer, WorkOrder):
+        for kind in (CloudResourceRequest, Approval, CloudServer, WorkOrder, RectificationNotice):
             group.create_task(follow(kind))
         while True:
             await changed.wait()

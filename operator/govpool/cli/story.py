@@ -21,7 +21,9 @@ from govpool.api.cloudresourcerequest import (
     StageState,
 )
 from govpool.api.cloudserver import CloudServer
+from govpool.api.rectificationnotice import RectificationNotice
 from govpool.api.workorder import WorkOrder
+from govpool.lifecycle.duties import duties
 from govpool.messages import Language, message
 from govpool.messages.words import minutes, word
 
@@ -49,6 +51,8 @@ class Story:
     servers: tuple[CloudServer, ...] = ()
     orders: tuple[WorkOrder, ...] = ()
     reports: tuple[BaselineReport, ...] = ()
+    notices: tuple[RectificationNotice, ...] = ()
+    """Those about it, and those about its unit as a whole."""
 
 
 def show(story: Story, language: Language = "en") -> Group:
@@ -64,6 +68,7 @@ def show(story: Story, language: Language = "en") -> Group:
         return Group(title, Text(say("never-looked", language)))
     parts: list[RenderableType] = [title, _facts(status, language)]
     parts += _attention(status, language)
+    parts += _against(story, status, language)
     parts += _stages(status, language)
     parts += _made(story, language)
     parts += _history(status, language)
@@ -95,6 +100,8 @@ def _facts(status: CloudResourceRequestStatus, language: Language) -> Table:
     table.add_row(say("phase", language), f"[bold]{word(status.phase.value, language)}[/]")
     for deadline in status.deadlines:
         role, due = word(deadline.who.value, language), due_of(deadline, language)
+        if deadline.escalated_to is not None:
+            due += f"  {say('escalated', language, role=word(deadline.escalated_to.value, language))}"
         who = f"[bold]{role}[/]  {due}  [dim]{deadline.article}[/]"
         table.add_row(say("next", language), Text.from_markup(f"{who}\n").append(minutes(deadline.what)))
     if not status.deadlines:
@@ -148,6 +155,32 @@ def _attention(status: CloudResourceRequestStatus, language: Language) -> list[R
     failed = [s for s in status.stages if s.state in (StageState.FAILED, StageState.UNKNOWN)]
     told += [Text(f"{word(s.stage.value, language)}: {minutes(s.message)}", style="red") for s in failed]
     return list(told)
+
+
+def _against(story: Story, status: CloudResourceRequestStatus, language: Language) -> list[RenderableType]:
+    """Open notices with whose turn it is, and what was found."""
+    rows = [
+        (
+            notice.metadata.name,
+            word(notice.spec.finding.value, language),
+            word(duty.who.value, language),
+            moment(duty.due),
+            duty.article,
+            notice.spec.detail,
+        )
+        for notice in story.notices
+        for duty in duties(notice, story.now)
+    ]
+    rows += [
+        ("", word(one.finding.value, language), "", moment(one.since), one.article, one.text)
+        for one in status.findings
+    ]
+    if not rows:
+        return []
+    table = _table(f"\n{say('against', language)}")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return [table]
 
 
 def _table(title: str) -> Table:

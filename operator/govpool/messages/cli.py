@@ -107,6 +107,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "cli.story.due": ("by {due}", "截止 {due}"),
     "cli.story.no-due": ("no time is set", "未规定时限"),
     "cli.story.overdue": ("OVERDUE since {due}", "已超时（{due}）"),
+    "cli.story.escalated": ("{role} was told", "已报{role}"),
+    "cli.story.against": ("Notices and findings", "整改通知与发现问题"),
     "cli.story.trial": ("Trial", "测试（试运行）"),
     "cli.story.billing": ("Billing", "计费"),
     "cli.story.billing-none": ("has not started", "尚未开始"),

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 from tests.unit.cli.people import CONTENT, HASH, NOW, approval, backup_order, request
 
+from govpool.api.rectificationnotice import RectificationNotice
 from govpool.cli.story import Story, show
 from govpool.messages import Language
 
@@ -138,3 +139,44 @@ def test_the_whole_of_it() -> None:
         "oa-backup-r3",
     )
     assert [word for word in wanted if word not in text] == []
+
+
+def test_a_clock_that_was_escalated_says_to_whom() -> None:
+    late = deadline(overdue=True, escalatedTo="supervisor", escalatedAt=NOW.isoformat())
+    assert "supervisor was told" in told({"deadlines": [late]})
+    assert "已报督办部门" in told({"deadlines": [late]}, "zh")
+
+
+def test_open_notices_and_findings_say_whose_turn_it_is() -> None:
+    spec = {
+        "policy": "yiyang-2025",
+        "finding": "Zombie",
+        "detail": "Nobody uses it.",
+        "demand": "Reduce.",
+        "issued": NOW.isoformat(),
+        "issuedBy": "reviewer",
+    }
+    status = {"state": "Open", "who": "unit", "due": DUE, "article": "YY-22"}
+    notice = RectificationNotice.model_validate(
+        {"metadata": {"name": "n-1", "namespace": "ns"}, "spec": spec, "status": status}
+    )
+    closing = {"verdict": "Rectified", "by": "reviewer", "at": NOW.isoformat(), "opinion": "done"}
+    closed = RectificationNotice.model_validate(
+        {
+            "metadata": {"name": "n-2", "namespace": "ns"},
+            "spec": spec | {"decisions": [closing]},
+            "status": status | {"state": "Rectified", "who": None},
+        }
+    )
+    found = {
+        "key": "use",
+        "finding": "Reduce",
+        "text": "3 % of 4 vCPU",
+        "article": "YY-21",
+        "since": NOW.isoformat(),
+    }
+    text = told({"findings": [found]}, notices=(notice, closed))
+    (line,) = [one for one in text.splitlines() if "n-1" in one]
+    assert all(part in line for part in ("Zombie", "unit", "2026-11-26 16:30", "YY-22", "Nobody uses it."))
+    assert "3 % of 4 vCPU" in text and "YY-21" in text and "n-2" not in text
+    assert "整改通知与发现问题" in told({"findings": [found]}, "zh")

@@ -28,7 +28,7 @@ PASSPHRASE = "correct horse battery staple"
 
 
 def packed(**options: Any) -> dict[str, bytes]:
-    given_ = {"taken": TAKEN, "version": "0", "api_version": "govpool.dev/v1alpha1"} | options
+    given_: dict[str, Any] = {"taken": TAKEN, "version": "0", "api_version": "govpool.dev/v1alpha1"} | options
     return archive.pack(OBJECTS, CORE, **given_)[1]
 
 

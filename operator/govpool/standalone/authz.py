@@ -71,8 +71,8 @@ ROLES: Mapping[str, tuple[Grant, ...]] = {
         _grant("core", "namespaces", READ),
         _grant("apiextensions.k8s.io", "customresourcedefinitions", READ),
     ),
-    # the Job of a work order: reports, and reads nothing
-    "system:serviceaccounts:govpool-runs": (_grant("core", "configmaps", frozenset({"patch"})),),  # and only its own: crds/admission/runs.yaml
+    # the Job of a work order: reports, reads nothing; only into its own report, by crds/admission/runs.yaml
+    "system:serviceaccounts:govpool-runs": (_grant("core", "configmaps", frozenset({"patch"})),),
     # takes applications in
     "govpool:acceptor": _DECIDER,
     # reviews and approves them

@@ -67,7 +67,7 @@ class Monitor(Collector):
         yield from _of_queue(queue)
         yield from _of_streams(operator.streams)
         if self._state is None or self._state[0] is not operator:
-            self._state = (operator, StateCollector(operator.store, operator.clock, whole=operator.whole))
+            self._state = (operator, StateCollector(operator.store, operator.clock, operator.shard))
         yield from self._state[1].collect()
         if operator.notifier is not None:
             yield from _of_notifier(operator.notifier)

@@ -162,10 +162,12 @@ class Operator:
     def _notify(self) -> None:
         if self._options.notifications is None:
             return
-        self.notifier = Notifier(self._options.notifications, self.kube, self.store, self.clock)
+        config, shard = self._options.notifications, self._options.shard
+        self.notifier = Notifier(config, self.kube, self.store, self.clock, alone=shard.whole)
         for kind in TOLD_OF:
             for resource in self.store.all(kind):
-                self.notifier.touched(resource)
+                if self.acts(resource.key):
+                    self.notifier.touched(resource)
         self._spawn(self.notifier.run(), "notifier")
 
     def equip(self, kube: Kube, clock: Clock, pools: Pools, queue: WorkQueue) -> None:
@@ -233,9 +235,9 @@ class Operator:
         self._on_broken()
 
     @property
-    def whole(self) -> bool:
-        """Whether it keeps every namespace."""
-        return self._options.shard.whole
+    def shard(self) -> Shard:
+        """Which namespaces it acts for."""
+        return self._options.shard
 
     # -- events -----------------------------------------------------------------------------------
     def _wrote(self, resource: Resource) -> None:
@@ -276,8 +278,8 @@ class Operator:
                 self.queue.add(key)
 
     def keeps(self, kind: type[Resource], namespace: str) -> bool:
-        """Whether it holds objects of the kind and namespace: its own, those of no namespace, and in the first
-        shard, which sees to the pools, whatever lies in a pool.
+        """Whether it holds objects of the kind and namespace: its own, those of no namespace, and, in the
+        first shard, which sees to the pools, whatever lies in a pool.
         """
         shard = self._options.shard
         return not namespace or shard.owns(namespace) or (shard.first and kind in POOLED)

@@ -22,8 +22,10 @@ from govpool.api.workorder import WorkOrder, WorkOrderKind, WorkOrderState, Work
 from govpool.effects.clock import Clock
 from govpool.effects.store import Store
 from govpool.lifecycle.duties import UNFINISHED, Duty, Urgency, duties
+from govpool.lifecycle.sharding import WHOLE, Shard
 from govpool.rules.certificate import certificate_hash
 
+R = TypeVar("R", bound=Resource)
 L = TypeVar("L", bound=tuple[str, ...])
 GIB = 1024**3
 CLOSED = (NoticeState.RECTIFIED, NoticeState.WITHDRAWN)
@@ -40,9 +42,9 @@ def gauge(name: str, text: str, labels: tuple[str, ...], values: Mapping[L, floa
 class StateCollector(Collector):
     """Everything that a person may have to act on. Runs in whichever thread asks."""
 
-    def __init__(self, store: Store, clock: Clock, *, whole: bool = True) -> None:
-        """``whole``: whether the store holds every namespace; a shard sees only a part of each chain."""
-        self._store, self._clock, self._whole = store, clock, whole
+    def __init__(self, store: Store, clock: Clock, shard: Shard = WHOLE) -> None:
+        """``shard``: whose namespaces are told, so that sums over shards are right."""
+        self._store, self._clock, self._shard = store, clock, shard
         self._hashes: dict[str, str] = {}
 
     def describe(self) -> Iterable[Metric]:
@@ -52,19 +54,24 @@ class StateCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """One family after the other; each reads the newest version of what it is about."""
         now = self._clock.now()
-        requests = self._store.snapshot(CloudResourceRequest)
-        notices = self._store.snapshot(RectificationNotice)
-        pools = self._store.snapshot(CloudPool)
-        orders = self._store.snapshot(WorkOrder)
-        servers = self._store.snapshot(CloudServer)
+        requests = self._mine(CloudResourceRequest)
+        notices = self._mine(RectificationNotice)
+        pools = self._mine(CloudPool)
+        orders = self._mine(WorkOrder)
+        servers = self._mine(CloudServer)
         yield from _requests(requests)
         yield from _clocks((*requests, *notices, *pools), now)
         yield from _notices(notices)
         yield from _orders(orders, now)
         yield from _wipes(orders, servers)
-        yield from _quotas(self._store.snapshot(TenantQuota))
+        yield from _quotas(self._mine(TenantQuota))
         yield from _pools(pools, servers)
-        yield from self._chains(self._store.snapshot(WipeCertificate))
+        yield from self._chains(self._mine(WipeCertificate))
+
+    def _mine(self, kind: type[R]) -> tuple[R, ...]:
+        """What it acts for; an operator may hold more."""
+        found = self._store.snapshot(kind)
+        return tuple(item for item in found if self._shard.owns(item.metadata.namespace))
 
     def _chains(self, certificates: Iterable[WipeCertificate]) -> Iterator[Metric]:
         chains: defaultdict[str, list[WipeCertificate]] = defaultdict(list)
@@ -85,7 +92,8 @@ class StateCollector(Collector):
             last[(authority,)] = max(one.spec.issued for one in found).timestamp()
         labels = ("authority",)
         yield gauge("certificate_chain_height", "Certificates in the chain.", labels, height)
-        if self._whole:
+        if self._shard.whole:
+            # A shard sees only a part of each chain.
             yield gauge("certificate_chain_gaps", "Places where the chain does not fit.", labels, gaps)
         yield gauge("certificate_last_timestamp_seconds", "When the last was issued.", labels, last)
 

@@ -36,17 +36,18 @@ from govpool.api.workorder import Executor, WorkOrderState, WorkOrderStatus
 from govpool.effects.signing import generate_private_key
 from govpool.effects.state_metrics import StateCollector
 from govpool.effects.store import Store
+from govpool.lifecycle.sharding import WHOLE, Shard
 
 Labels = tuple[tuple[str, str], ...]
 
 
-def read(*resources: Resource, whole: bool = True) -> dict[str, dict[Labels, float]]:
+def read(*resources: Resource, shard: Shard = WHOLE) -> dict[str, dict[Labels, float]]:
     """Every sample by its metric's name and labels."""
     store = Store()
     for number, resource in enumerate(resources, start=1):
         assert store.put(versioned(resource, number, f"u{number}"))
     found: dict[str, dict[Labels, float]] = {}
-    for family in StateCollector(store, HandClock(), whole=whole).collect():
+    for family in StateCollector(store, HandClock(), shard).collect():
         for sample in family.samples:
             found.setdefault(sample.name, {})[tuple(sorted(sample.labels.items()))] = sample.value
     return found
@@ -194,10 +195,16 @@ def test_a_certificate_that_is_missing_or_altered_is_a_gap(certificates: list[Wi
     assert gaps == 1
 
 
-def test_a_shard_sees_only_a_part_of_the_chain_and_tells_of_no_gap(
+def test_a_shard_tells_of_its_own_namespaces_and_of_no_gap_in_a_part_of_the_chain(
     certificates: list[WipeCertificate],
 ) -> None:
-    assert "govpool_certificate_chain_gaps" not in read(certificates[3], whole=False)
+    shards = [Shard(index, 4) for index in range(4)]
+    mine = next(shard for shard in shards if shard.owns(NAMESPACE))
+    told = [read(certificates[3], request("a"), quota(), pool_of(), shard=shard) for shard in shards]
+    assert not any("govpool_certificate_chain_gaps" in found for found in told)
+    assert [bool(found.get("govpool_requests")) for found in told] == [shard == mine for shard in shards]
+    pools = [bool(found.get("govpool_pool_capacity")) for found in told]
+    assert pools == [True, False, False, False], "the first shard sees to the pools"
 
 
 def test_the_number_of_series_grows_with_units_and_not_with_requests() -> None:

@@ -37,10 +37,13 @@ def digest(key: str) -> str:
 
 
 class Ledger:
-    """The entries of one channel. Only the operator that leads writes them."""
+    """The entries of one channel. Operators that lead write them: one, or one for each shard."""
 
-    def __init__(self, kube: Kube, channel: str, now: Callable[[], datetime]) -> None:
-        self._kube, self._now = kube, now
+    def __init__(
+        self, kube: Kube, channel: str, now: Callable[[], datetime], *, forgets: bool = True
+    ) -> None:
+        """``forgets``: whether what is no longer true here is true nowhere else either."""
+        self._kube, self._now, self._forgets = kube, now, forgets
         self.name = f"notifications-{channel}"
         self._document: Json | None = None
         self._entries: dict[str, str] = {}
@@ -95,7 +98,9 @@ class Ledger:
 
     def _forgetting(self, entries: dict[str, str], current: Collection[str]) -> dict[str, str]:
         since = self._now() - KEPT
-        kept = {key: entry for key, entry in entries.items() if key in current or _at(entry) > since}
+        kept = entries
+        if self._forgets:
+            kept = {key: entry for key, entry in entries.items() if key in current or _at(entry) > since}
         if len(kept) <= MOST:
             return kept
         log.warning("%s holds more than %d entries: the oldest are forgotten", self.name, MOST)

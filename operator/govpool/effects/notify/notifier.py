@@ -28,7 +28,7 @@ from govpool.effects.notify.config import (
     WecomConfig,
 )
 from govpool.effects.notify.http import Dingtalk, Webhook, Wecom
-from govpool.effects.notify.ledger import digest
+from govpool.effects.notify.ledger import Ledger, digest
 from govpool.effects.notify.mail import Mail
 from govpool.effects.notify.objects import Events
 from govpool.effects.notify.outbox import LONGEST_REST, Outbox
@@ -63,10 +63,18 @@ def channel_of(config: AnyChannel, kube: Kube, clock: Clock) -> Channel:
 class Notifier:
     """Every channel and what it has to tell."""
 
-    def __init__(self, config: NotifyConfig, kube: Kube, store: Store, clock: Clock) -> None:
+    def __init__(
+        self, config: NotifyConfig, kube: Kube, store: Store, clock: Clock, *, alone: bool = True
+    ) -> None:
+        """``alone``: nobody else writes the channels' records, and what is no longer true is forgotten."""
         self._store, self._clock = store, clock
         self.outboxes = tuple(
-            Outbox(one, channel_of(one, kube, clock), kube, clock.now, one.in_doubt)
+            Outbox(
+                one,
+                channel_of(one, kube, clock),
+                Ledger(kube, one.name, clock.now, forgets=alone),
+                one.in_doubt,
+            )
             for one in config.channels
         )
         self._dirty: set[Key] = set()

@@ -6,8 +6,6 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
-from datetime import datetime
 
 from tenacity import (
     AsyncRetrying,
@@ -18,7 +16,7 @@ from tenacity import (
 )
 
 from govpool.effects import metrics
-from govpool.effects.kube import Kube, KubeError
+from govpool.effects.kube import KubeError
 from govpool.effects.notify.channel import (
     Channel,
     DeliveryError,
@@ -48,12 +46,11 @@ class Outbox:
         self,
         config: ChannelConfig,
         channel: Channel,
-        kube: Kube,
-        now: Callable[[], datetime],
+        ledger: Ledger,
         in_doubt: InDoubt,
     ) -> None:
         self.config, self.channel = config, channel
-        self._ledger = Ledger(kube, config.name, now)
+        self._ledger = ledger
         self._in_doubt = in_doubt
         self._items: dict[str, Item] = {}
         self._since: dict[str, float] = {}

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import cast
@@ -88,6 +88,8 @@ class Trail:
         self._chains: dict[str, _Chain] = {}
         self._writing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._last_anchored: datetime | None = None
+        self.keeps: Callable[[str], bool] = lambda _: True
+        """Whether a unit is this operator's: another one writes the trails of the others."""
 
     # -- append -----------------------------------------------------------------------------------
     async def append(self, action: Record) -> None:
@@ -202,7 +204,7 @@ class Trail:
         """After a start: the chains of every unit, whose anchors an operator may have left behind."""
         known = set(read_anchors(await self._anchors()))
         asking = {request.metadata.namespace for request in self._store.all(CloudResourceRequest)}
-        for unit in sorted(known | asking):
+        for unit in sorted(filter(self.keeps, known | asking)):
             async with self._writing[unit]:
                 await self._chain(unit)
 

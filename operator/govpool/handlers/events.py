@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import signal
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +22,8 @@ from govpool.effects.operator import NOT_SETTLED, SETTLING, WATCHED, Operator, O
 from govpool.effects.store import Key
 
 log = logging.getLogger(__name__)
+STREAMS_END = 5.0
+"""Seconds that Kopf has to end its streams, once everything that has an effect has ended."""
 TOKEN_LIFE = timedelta(minutes=30)
 COLLECT_EVERY = (50_000, 20, 100)
 """Thresholds of the garbage collector. It finds next to nothing here, and with Python's own thresholds going
@@ -29,9 +32,14 @@ through all objects takes as long as reading them did.
 
 
 def registry(
-    operator: Operator, kubeconfig: Path | None, stopping: asyncio.Event | None = None
+    operator: Operator,
+    kubeconfig: Path | None,
+    stopping: asyncio.Event | None = None,
+    listen: Callable[[], None] = lambda: None,
 ) -> kopf.OperatorRegistry:
-    """Handlers of one operator, in a registry of its own. ``stopping`` is set once the operator stopped."""
+    """Handlers of one operator, in a registry of its own. ``stopping`` is set once the operator stopped;
+    ``listen`` is called when Kopf has set up its signal handlers.
+    """
     handlers = kopf.OperatorRegistry()
 
     # Kopf would repeat a start that failed half-way, on top of that half.
@@ -40,6 +48,8 @@ def registry(
         configure(settings)
         gc.set_threshold(*COLLECT_EVERY)
         await operator.start()
+        # Not earlier: Kopf puts its own handlers of signals in place while this runs.
+        listen()
 
     @kopf.on.cleanup(registry=handlers)
     async def stop(**_: Any) -> None:
@@ -68,6 +78,8 @@ def _follow(handlers: kopf.OperatorRegistry, operator: Operator, kind: type[Reso
         operator.streams.event(kind.DEFINITION.kind, body["metadata"]["resourceVersion"])
         if event["type"] is None:
             operator.relisted()
+        if not operator.keeps(kind, body["metadata"].get("namespace", "")):
+            return
         if event["type"] != "DELETED" and operator.store.knows(*_version(kind, body)):
             # Most events are echoes of the operator's own writes and listings: not worth a validation.
             return
@@ -116,39 +128,81 @@ async def run(options: Options, *, liveness: str | None = None, stop: asyncio.Ev
         Exception: a bug ended a part of the operator that must always run; start it anew.
     """
     await kube.configuration(options.kubeconfig)
-    stopping = stop or asyncio.Event()
-    if stop is None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopping.set)
-    async with monitored(options.address) as monitor:
-        if options.election is None:
-            await _act(options, liveness, stopping, None, monitor)
-            return
-        candidate, connection = await election.elector(options.kubeconfig, options.election, options.shard)
-        try:
-            await election.lead(
-                candidate, stopping, lambda fence: _act(options, liveness, stopping, fence, monitor)
-            )
-        finally:
-            await connection.close()
-
-
-async def _act(
-    options: Options, liveness: str | None, stopping: asyncio.Event, fence: Fence | None, monitor: Monitor
-) -> None:
-    """Be an operator until ``stopping`` is set; nothing of it is left after that."""
-    operator = monitor.operator = Operator(options, on_broken=stopping.set, fence=fence)
+    streams = _Streams(stop or asyncio.Event(), liveness, signals=stop is None)
+    streams.listen()
     try:
-        await kopf.operator(
-            registry=registry(operator, options.kubeconfig, stopping),
-            clusterwide=True,
-            standalone=True,
-            liveness_endpoint=liveness,
-            stop_flag=stopping,
-        )
+        async with monitored(options.address) as monitor:
+            if options.election is None:
+                await _act(options, streams, None, monitor)
+                return
+            candidate, connection = await election.elector(
+                options.kubeconfig, options.election, options.shard
+            )
+            try:
+                await election.lead(
+                    candidate, streams.stopping, lambda fence: _act(options, streams, fence, monitor)
+                )
+            finally:
+                await connection.close()
     finally:
-        # Kopf's own clean-up is left out when it is ended before or while it starts.
+        await streams.end()
+
+
+class _Streams:
+    """Kopf at work, and how it ends: it may take its time with its streams, which nobody has to wait for."""
+
+    def __init__(self, stopping: asyncio.Event, liveness: str | None, *, signals: bool) -> None:
+        self.stopping, self._liveness, self._signals = stopping, liveness, signals
+        self._serving: asyncio.Task[None] | None = None
+
+    def listen(self) -> None:
+        """Stop at SIGTERM and Ctrl-C. Kopf puts handlers of its own in the place of these when it starts."""
+        if self._signals:
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self.stopping.set)
+
+    async def serve(self, handlers: kopf.OperatorRegistry) -> None:
+        """Follow the streams until Kopf ends or it is told to stop; what Kopf failed by is raised."""
+        self._serving = asyncio.create_task(
+            kopf.operator(
+                registry=handlers,
+                clusterwide=True,
+                standalone=True,
+                liveness_endpoint=self._liveness,
+                stop_flag=self.stopping,
+            ),
+            name="streams",
+        )
+        told = asyncio.create_task(self.stopping.wait())
+        try:
+            await asyncio.wait({self._serving, told}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            told.cancel()
+        if self._serving.done():
+            self._serving.result()
+
+    async def end(self) -> None:
+        """See to it that nothing of Kopf is left."""
+        if self._serving is None or self._serving.done():
+            return
+        self.stopping.set()
+        for hint in (lambda: None, self._serving.cancel):
+            hint()
+            await asyncio.wait({self._serving}, timeout=STREAMS_END)
+            if self._serving.done():
+                break
+        if self._serving.done() and not self._serving.cancelled() and (fault := self._serving.exception()):
+            log.info("Kopf ended with %r", fault)
+
+
+async def _act(options: Options, streams: _Streams, fence: Fence | None, monitor: Monitor) -> None:
+    """Be an operator until told to stop; nothing that has an effect is left after that."""
+    operator = monitor.operator = Operator(options, on_broken=streams.stopping.set, fence=fence)
+    try:
+        await streams.serve(registry(operator, options.kubeconfig, streams.stopping, streams.listen))
+    finally:
+        # Kopf's own clean-up comes late, or never where it is ended before or while it starts.
         await operator.stop()
     if operator.fault is not None:
         raise operator.fault

@@ -55,6 +55,10 @@ class Process:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._fd, number)
 
+    async def ended(self) -> None:
+        """Return once it has ended, whenever that is."""
+        await self._gone.wait()
+
     async def wait(self, seconds: float = 60) -> None:
         await asyncio.wait_for(self._gone.wait(), seconds)
 
@@ -69,18 +73,26 @@ class Nursery:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self._children: list[Process] = []
+        self._ordering = asyncio.Lock()
 
-    async def begin(self, world: World, death: Death = Death()) -> Process:
-        """Begin an operator of the world."""
+    async def begin(
+        self, world: World, death: Death = Death(), *, lease: float = 0.0, shard: str = "0/1", name: str = ""
+    ) -> Process:
+        """Begin an operator of the world; with a ``lease`` of so many seconds it waits for the lead, with a
+        ``name`` it is a user of its own.
+        """
         order = {
-            "kubeconfig": str(world.operators),
+            "kubeconfig": str(world.operator_named(name) if name else world.operators),
             "state": str(world.state),
             "at": death.at,
             "when": death.when,
+            "lease": lease,
+            "shard": shard,
         }
         assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
-        child = Process(int(await asyncio.wait_for(self._process.stdout.readline(), 60)))
+        async with self._ordering:
+            self._process.stdin.write(json.dumps(order).encode() + b"\n")
+            child = Process(int(await asyncio.wait_for(self._process.stdout.readline(), 60)))
         self._children.append(child)
         return child
 

@@ -27,6 +27,8 @@ from govpool.effects import pools
 from govpool.effects.kube import Kube
 from govpool.effects.operator import Options
 from govpool.handlers.events import run
+from govpool.lifecycle.leadership import Timing
+from govpool.lifecycle.sharding import Shard
 from govpool_providers.base import PoolConnection
 from govpool_providers.fixture import FixtureProvider
 
@@ -145,7 +147,9 @@ def operate(order: dict[str, Any]) -> None:
 
         operator_module.Kube = mortal_kube(fate)  # type: ignore[misc]
         pools.factory = factory
-    asyncio.run(run(Options(Path(order["kubeconfig"]), state)))
+    election = Timing.of(order["lease"]) if order["lease"] else None
+    shard = Shard.parse(order["shard"])
+    asyncio.run(run(Options(Path(order["kubeconfig"]), state, election=election, shard=shard)))
 
 
 def main() -> None:

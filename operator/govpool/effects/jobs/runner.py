@@ -38,7 +38,8 @@ class SealedKube(Kube):
     def __init__(self, held: Mapping[str, Mapping[str, str]]) -> None:
         self._held = held
 
-    async def _request(  # type: ignore[override] - what is refused need not be repeated
+    # What is refused need not be repeated, as the ordinary one is.
+    async def _request(  # type: ignore[override]
         self,
         method: str,
         path: str,

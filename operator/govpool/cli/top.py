@@ -74,12 +74,16 @@ async def _top(who: Path | None, namespace: str | None, language: Language, rows
             console.print(show(board.town(await api.now()), language, rows))
             return
         with Live(console=console, auto_refresh=False, screen=True, vertical_overflow="ellipsis") as live:
-            async with asyncio.TaskGroup() as group:
-                for kind in KINDS:
-                    group.create_task(board.follow(api, kind))
-                while True:
-                    live.update(show(board.town(await api.now()), language, rows), refresh=True)
-                    await board.change()
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for kind in KINDS:
+                        group.create_task(board.follow(api, kind))
+                    while True:
+                        live.update(show(board.town(await api.now()), language, rows), refresh=True)
+                        await board.change()
+            except ExceptionGroup as several:
+                # A refusal is told as one, and not as a group of one.
+                raise several.exceptions[0] from None
 
 
 class Board:

@@ -3,11 +3,14 @@
 from neutron_lib import constants
 from neutron_lib.api.definitions import portbindings
 from neutron_lib.plugins.ml2 import api
+from sqlalchemy import orm
 
 
 class BindEverything(api.MechanismDriver):
     def initialize(self):
-        pass
+        # Neutron names Port.port_forwardings, which is there once a first query has configured the mappers. When
+        # the first request after a start is one for ports, no query comes before it, and it ends in 500.
+        orm.configure_mappers()
 
     @property
     def connectivity(self):

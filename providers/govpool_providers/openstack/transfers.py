@@ -11,8 +11,8 @@ from govpool_providers.errors import ErrorCode, ProviderError
 from govpool_providers.openstack.client import Cloud, Service
 from govpool_providers.openstack.volumes import Volume, Volumes
 
-TRANSFERS = "3.55"
-"""Snapshots go with the volume: Rocky."""
+TRANSFERS = "3.59"
+"""Snapshots go with the volume, and a listing takes a limit (before, it answers none for one): Train."""
 ENCRYPTED = "3.70"
 """Encrypted volumes too: Xena."""
 WAITING = "awaiting-transfer"

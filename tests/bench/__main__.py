@@ -26,7 +26,7 @@ from tests.bench.report import Report, keep, machine, show
 
 KEPT = ROOT / ".govpool" / "bench"
 BENCHES: dict[str, Callable[[bool], list[Report]]] = {
-    "operator": lambda quick: [asyncio.run(bench_operator.measure(*((50, 5) if quick else (500, 20))))],
+    "operator": lambda quick: [asyncio.run(bench_operator.measure(*((50, 5) if quick else (1000, 20))))],
     "restart": lambda quick: [asyncio.run(bench_restart.measure(300 if quick else 5000))],
     "scale": lambda quick: asyncio.run(
         bench_scale.measure((30, 60), 5.0) if quick else bench_scale.measure()

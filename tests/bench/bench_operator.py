@@ -32,7 +32,7 @@ PATIENCE = 900.0
 BARE_AT_ONCE = 32
 
 
-async def measure(requests: int = 500, units: int = 20) -> Report:
+async def measure(requests: int = 1000, units: int = 20) -> Report:
     """Take ``requests`` applications of ``units`` units to the trial phase and compare."""
     report = Report(
         "operator",
@@ -87,6 +87,7 @@ async def _operate(home: Path, plane: Child, people: Client, requests: int, unit
         "writes": {key: count for key, count in mine.items() if key[0] in WRITES},
         "reads": sum(count for key, count in mine.items() if key[0] == "get"),
         "reconciles": after["reconciles"],
+        "waits": after["waits"],
     }
 
 
@@ -152,7 +153,7 @@ def _path(resource: str) -> tuple[str, str] | None:
         base = "/apis/events.k8s.io/v1"
     elif resource == "secrets":
         base = "/api/v1"
-    elif resource in ("tenantquotas", "cloudpools"):
+    elif resource in ("tenantquotas", "cloudpools", "configmaps", "leases"):
         return None
     else:
         base = API
@@ -168,6 +169,8 @@ def _tell(report: Report, requests: int, used: Answer, bare: Answer) -> None:
     report.add("API reads per request", "", used["reads"] / requests)
     report.add("reconciles per request", "", sum(used["reconciles"].values()) / requests)
     report.add("all in trial after", "s", used["took"], bare["took"])
+    report.add("wait in the queue, p50", "ms", used["waits"][0])
+    report.add("wait in the queue, p99", "ms", used["waits"][1])
     report.add("memory at the end", "MiB", used["rss"])
     counts = sorted(used["writes"].items(), key=lambda item: -item[1])
     report.notes.append(

@@ -30,6 +30,7 @@ class Watched:
         self.times: dict[str, float] = {"imported": time.monotonic()}
         self.empty = usage()["rss"]
         self.seen_cpu = 0.0
+        self.waits: list[float] = []
         self.reconciles: Counter[str] = Counter()
 
     def count(self) -> None:
@@ -41,6 +42,7 @@ class Watched:
             return await reconcile(key)
 
         self.operator.reconciler.reconcile = counted  # type: ignore[method-assign]
+        self.operator.queue.waited = self.waits.append
 
     async def note(self) -> None:
         """Note when all was listed, and when all of it had been reconciled once."""
@@ -65,8 +67,15 @@ class Watched:
             "times": self.times,
             "empty": self.empty,
             "seenCpu": self.seen_cpu,
+            "waits": [_share(self.waits, share) for share in (0.5, 0.99)],
             "reconciles": dict(self.reconciles),
         }
+
+
+def _share(waits: list[float], share: float) -> float:
+    """The time that this share of the keys waited at most, in milliseconds."""
+    ordered = sorted(waits)
+    return 1000 * ordered[int(share * (len(ordered) - 1))] if ordered else 0.0
 
 
 async def main(kubeconfig: Path, state: Path) -> None:

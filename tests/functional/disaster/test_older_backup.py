@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 from rich.console import Console
 
 from govpool.api.cloudserver import CloudServer
@@ -41,7 +42,7 @@ async def open_all(town: World, *names: str) -> None:
 async def enough_quota(town: World) -> None:
     quota = await town.kube.get(TenantQuota, "unit", NAMESPACE)
     (limit,) = [one for one in quota.spec.limits if one.pool == "fixture-pool"]
-    hard = dict.fromkeys(limit.hard.model_dump(by_alias=True), 99)
+    hard: dict[str, JsonValue] = dict.fromkeys(limit.hard.model_dump(by_alias=True), 99)
     await town.kube.merge(quota, {"spec": {"limits": [{"pool": "fixture-pool", "hard": hard}]}})
 
 

@@ -8,8 +8,8 @@ from sqlalchemy import orm
 
 class BindEverything(api.MechanismDriver):
     def initialize(self):
-        # Neutron names Port.port_forwardings, which is there once a first query has configured the mappers. When
-        # the first request after a start is one for ports, no query comes before it, and it ends in 500.
+        # Neutron names Port.port_forwardings, which is there once a first query has configured the mappers.
+        # Where the first request after a start is one for ports, no query comes before it: 500.
         orm.configure_mappers()
 
     @property

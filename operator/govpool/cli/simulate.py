@@ -152,6 +152,9 @@ def _shortened(scenario: Scenario, until: datetime | None) -> Scenario:
     if until is None:
         return scenario
     day = until.date().isoformat()
+    first = scenario.starts[:10]
+    if day <= first:
+        raise CliError(f"--until {day}: the story begins on {first}; name a later day", Exit.USAGE)
     kept = [item for item in scenario.expect if item.at is not None and item.at[:10] <= day]
     return scenario.model_copy(update={"until": day, "expect": kept})
 

@@ -65,6 +65,14 @@ def test_json_and_exit_codes(tmp_path: Path) -> None:
     assert done.exit_code == 1 and json.loads(done.stdout)["expectations"][0]["met"] is False
 
 
+def test_a_last_day_before_the_first_is_told(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD.replace("PHASE", "Trial"))
+    given = ["simulate", "--policy", "template", "--scenario", path, "--until", "2025-01-01"]
+    done = CliRunner().invoke(app, given)
+    assert done.exit_code == 2
+    assert "--until 2025-01-01: the story begins on" in done.output
+
+
 def test_a_table_in_chinese(tmp_path: Path) -> None:
     story = written(tmp_path, GOOD.replace("PHASE", "Trial"))
     given = ["simulate", "--policy", "yiyang-2025", "--scenario", story, "--language", "zh"]

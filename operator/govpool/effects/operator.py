@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -26,14 +24,12 @@ from govpool.effects import metrics, secrets
 from govpool.effects.apply import Feedback
 from govpool.effects.clock import Clock, clock_of
 from govpool.effects.dependents import AUDIT, CHAIN, woken
-from govpool.effects.endpoint import Address
 from govpool.effects.fence import Fence
-from govpool.effects.jobs.manifests import JobSettings
 from govpool.effects.kube import Json, Kube, KubeError
 from govpool.effects.kube_errors import advice
-from govpool.effects.notify.config import NotifyConfig
 from govpool.effects.notify.notifier import TOLD_OF, Notifier
 from govpool.effects.observed import reconciling
+from govpool.effects.options import Options as Options  # noqa: PLC0414 - whoever runs it takes it from here
 from govpool.effects.playbooks import sweep_stale
 from govpool.effects.pools import Pools
 from govpool.effects.queue import WorkQueue
@@ -43,9 +39,7 @@ from govpool.effects.signing import CertificateRefusedError, KeyUnusableError
 from govpool.effects.store import Key, Store
 from govpool.effects.streams import Streams
 from govpool.lifecycle.decision import Decision
-from govpool.lifecycle.leadership import Timing
-from govpool.lifecycle.sharding import WHOLE, Shard
-from govpool.messages import Language
+from govpool.lifecycle.sharding import Shard
 from govpool_providers.errors import ProviderError
 
 log = logging.getLogger(__name__)
@@ -68,7 +62,6 @@ SETTLING: tuple[type[Resource], ...] = (Approval, WorkOrder)
 POOLED: tuple[type[Resource], ...] = (CloudServer, CloudResourceRequest, WipeCertificate)
 """Kinds that the decision about a pool looks at, in whatever namespace."""
 NOT_SETTLED = f"{SETTLED_LABEL}!=true"
-WORKERS = 32
 INSTALL = "install the kinds with `govpool crds apply`"
 FIRST_WAIT, LONGEST_WAIT = 0.5, 15.0
 """Seconds between two tries to start."""
@@ -76,26 +69,6 @@ SWEEP_FIRST, SWEEP_EVERY = 15.0, 600.0
 """Seconds between two looks for objects whose deletion no event told: at first, and in the long run."""
 SWEEP_AFTER = 2.0
 """Seconds after the first object of a new list, by when the whole of it has come."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How an operator is run."""
-
-    kubeconfig: Path | None
-    state_dir: Path
-    language: Language = "en"
-    workers: int = WORKERS
-    election: Timing | None = None
-    """Timing of the Lease around the operator; None: nothing elects a leader, as where it is alone."""
-    jobs: JobSettings | None = None
-    """How work orders become Jobs; None: they run beside the operator."""
-    shard: Shard = WHOLE
-    """Which namespaces it keeps."""
-    address: Address | None = None
-    """Where health and metrics are served; None: nowhere."""
-    notifications: NotifyConfig | None = None
-    """Whom it tells what, and how; None: nobody."""
 
 
 class Operator:

@@ -124,6 +124,11 @@ class EfficiencyRules(Model):
 
     rules: Annotated[list[EfficiencyRule], Field(min_length=1, max_length=16)]
     """The findings."""
+    expansion_article: Article | None = None
+    """Where it says that servers may be expanded only once use is high enough (达标扩容, BZ-26(1)).
+
+    Without it the findings are proposals, and any change may be asked for.
+    """
     emergency_expansion_article: Article | None = None
     """Where a bottleneck is met at once with consent, and the papers of a change follow (应急扩容).
 

@@ -81,6 +81,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{path}: {item} is not in the catalogue. The nearest item is {nearest} at {price} CNY a year.",
         "{path}：服务目录中无 {item}，功能和配置最相近的为 {nearest}（每年 {price} 元），请据此调整。",
     ),
+    "rules.admission.expansion-not-due": (
+        "Servers are expanded once use is high enough, and nothing that was measured says so ({rules}). What"
+        " is needed for a time or in an emergency is asked for as such.",
+        "云主机资源使用未达到扩容条件（{rules}），不得申请扩容；临时、应急所需请按临时扩容、应急程序申请。",
+    ),
     "rules.admission.self-purchase": (
         "{path}: {item} is not in the catalogue and nothing in it comes near. With the authority's consent"
         " the unit buys it itself; take it out of this application.",

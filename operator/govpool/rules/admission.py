@@ -12,7 +12,7 @@ from govpool.api.cloudresourcerequest import CloudResourceRequest, RequestConten
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.tenantquota import Amounts, TenantQuota
 from govpool.messages import message
-from govpool.rules import admission_content, admission_records, admission_term, cycles
+from govpool.rules import admission_content, admission_records, admission_term, cycles, expansion
 from govpool.rules.amounts import amounts
 from govpool.rules.calendar import WorkCalendar
 from govpool.rules.citation import clause
@@ -204,6 +204,19 @@ def _term(asked: Application) -> Iterator[Refusal]:
     yield from cycles.check(asked.content, asked.rules)
 
 
+def _expansion(asked: Application) -> Iterator[Refusal]:
+    """BZ-26(1): servers are expanded once use is high enough, where the policy says so."""
+    status = asked.request.status
+    return expansion.check(
+        asked.content,
+        asked.approved,
+        asked.type,
+        policy=asked.rules,
+        catalog=asked.catalog,
+        findings=() if status is None else status.findings,
+    )
+
+
 def _growth(asked: Application) -> Iterator[Refusal]:
     """Nothing more from a pool that is not Open, nor for a unit to which issuing is stopped (YY-22(4))."""
     quota_stopped = asked.quota is not None and stopped(asked.quota)
@@ -257,6 +270,7 @@ _ENTERING: tuple[_Check, ...] = (
     _content,
     _records,
     _term,
+    _expansion,
     _growth,
 )
 _LEAVING: tuple[_Check, ...] = (_materials, _deregistration)

@@ -465,7 +465,7 @@ def test_yy_20_an_approved_change_that_waits_for_what_leaves_says_so() -> None:
     walk.approve()
     assert walk.waiting()[0] == "Backup"
     assert walk.condition("Queued") is None
-    walk.edit(servers=[group(count=2), group("db")])
+    walk.edit(servers=[group(count=2), group("db", count=2)])
     while walk.state.pending_approval:
         walk.approve()
     assert walk.condition("Queued") == (ConditionStatus.TRUE, "WaitsForCertificate")

@@ -58,9 +58,11 @@ class Measured:
 def measured(way: str, servers: int, calls: Callable[[], int | None], into: list[Measured]) -> Iterator[None]:
     began, before = time.monotonic(), _cpu()
     yield
-    into.append(
-        Measured(way, servers, round(time.monotonic() - began, 1), calls(), round(_cpu() - before, 1))
-    )
+    one = Measured(way, servers, round(time.monotonic() - began, 1), calls(), round(_cpu() - before, 1))
+    into.append(one)
+    called = "-" if one.calls is None else one.calls
+    took = f"{one.wall_seconds:8.1f} s  {called:>6} calls  {one.cpu_seconds:7.1f} s CPU"
+    print(f"{way:14} {servers} servers  {took}", flush=True)
 
 
 def _cpu() -> float:
@@ -171,7 +173,7 @@ WAYS = (through_govpool, through_sdk, through_command)
 
 
 def main() -> int:
-    """Measure, print, and keep what was measured."""
+    """Measure, print as it goes, and keep what was measured."""
     parser = argparse.ArgumentParser(prog="python -m tests.openstack.bench")
     parser.add_argument("--servers", type=int, default=50)
     parser.add_argument("--threads", type=int, default=4)
@@ -190,12 +192,6 @@ def main() -> int:
         finally:
             tenant.remove()
     ground.remove()
-    for one in results:
-        calls = "-" if one.calls is None else one.calls
-        print(
-            f"{one.way:14} {one.servers} servers  {one.wall_seconds:8.1f} s  {calls:>6} calls"
-            f"  {one.cpu_seconds:7.1f} s CPU"
-        )
     if given.output:
         given.output.write_text(json.dumps([asdict(one) for one in results], indent=2) + "\n")
     return 0

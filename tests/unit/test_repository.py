@@ -29,6 +29,9 @@ LONG_FILES = {
     "operator/govpool/api/cloudpolicy.py": "one kind: a regulation has many rules, each field described",
     "operator/govpool/api/cloudresourcerequest.py": "one kind: the whole of annex 1, each field described",
     "operator/govpool/api/wipecertificate.py": "one kind: all that it proves, each field described",
+    "operator/govpool/effects/kube.py": "one client: every call passes the same patience, errors and fence",
+    "operator/govpool/effects/restore.py": "one restore: its order is what makes it safe",
+    "operator/govpool/lifecycle/server.py": "one kind: what a server needs next, in the order in which it is asked",
     "operator/govpool/simulation/deeds.py": "one table: what each kind of event in a scenario does",
     "operator/govpool/simulation/player.py": "one play: events, habits and clocks in their order",
     "operator/govpool/simulation/recorder.py": "one observer: every line of a result is written down here",
@@ -40,6 +43,7 @@ LONG_FILES = {
     "tests/contract/test_local.py": "what only the local pool can be asked",
     "tests/unit/lifecycle/lifecycle_builders.py": "one builder a kind, for every test of the core",
     "tests/unit/lifecycle/model_world.py": "one world in memory: every kind of action has its effect in it",
+    "tests/unit/lifecycle/test_stages_leaving.py": "every stage of the end, one after the other",
     "tests/unit/lifecycle/test_terms_walk.py": "one request walked through every span of use",
     "tests/unit/test_baseline_module.py": "a table of cases for each control's check",
     "tests/unit/test_wipe_engine.py": "every way in which a disk can lie",
@@ -218,7 +222,7 @@ def test_the_govpool_commands_of_the_documents_exist(document: str) -> None:
     known = set(command.commands)  # type: ignore[attr-defined]
     text = (ROOT / document).read_text(encoding="utf-8")
     text = re.sub(r"<!-- demo-output -->.*?<!-- /demo-output -->", "", text, flags=re.DOTALL)
-    named = set(re.findall(r"(?:^|`|^\$ )govpool ([a-z]+)", text, re.MULTILINE))
+    named = set(re.findall(r"(?:^|`|^\$ )govpool ([a-z-]+)", text, re.MULTILINE))
     assert named - known == set()
     if document.startswith("README"):
         assert known - named == set(), "add the command to the table"

@@ -26,7 +26,7 @@ from govpool_providers.errors import ProviderError
 
 T = TypeVar("T")
 # When a series began is told by its first sample; a gauge beside each would double them all.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry(auto_describe=True)
 ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)

@@ -27,7 +27,7 @@ def once(function: Callable[P, T]) -> Callable[P, T]:
         found = known.get(asked)
         if found is not None:
             return found[1]
-        result = function(*args)
+        result = function(*args, **kwargs)
         if len(known) >= REMEMBERED:
             del known[next(iter(known))]
         known[asked] = (args, result)

@@ -316,7 +316,7 @@ class MemoryKube(Kube):
         return stored
 
     # -- paths ------------------------------------------------------------------------------------
-    async def get_path(self, path: str) -> Json:
+    async def get_path(self, path: str, query: Mapping[str, str] | None = None) -> Json:
         """A namespace; nothing else is asked for by its path."""
         found = self._namespace(path.rpartition("/")[2]) if path.startswith("/api/v1/namespaces/") else None
         if found is None:

@@ -47,9 +47,7 @@ def _remove(provider: OpenStackProvider) -> None:
     disks = provider.list_all_disks()
     machines = {machine.key for machine in provider.list_machines()} | {disk.machine_key for disk in disks}
     for key in sorted(machines):
-        provider.release_machine(
-            key
-        )  # before the volumes, which tell whose groups go, too
+        provider.release_machine(key)  # before the volumes, which tell whose groups go, too
     for disk in disks:
         provider.detach_from_sanitiser(disk.key)
         for copy in provider.list_copies(disk.key):

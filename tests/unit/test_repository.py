@@ -31,7 +31,7 @@ LONG_FILES = {
     "operator/govpool/api/wipecertificate.py": "one kind: all that it proves, each field described",
     "operator/govpool/effects/kube.py": "one client: every call passes the same patience, errors and fence",
     "operator/govpool/effects/restore.py": "one restore: its order is what makes it safe",
-    "operator/govpool/lifecycle/server.py": "one kind: what a server needs next, in the order in which it is asked",
+    "operator/govpool/lifecycle/server.py": "one kind: what a server needs next, in its order",
     "operator/govpool/simulation/deeds.py": "one table: what each kind of event in a scenario does",
     "operator/govpool/simulation/player.py": "one play: events, habits and clocks in their order",
     "operator/govpool/simulation/recorder.py": "one observer: every line of a result is written down here",

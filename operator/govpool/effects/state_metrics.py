@@ -71,6 +71,8 @@ class StateCollector(Collector):
     def _mine(self, kind: type[R]) -> tuple[R, ...]:
         """What it acts for; an operator may hold more."""
         found = self._store.snapshot(kind)
+        if self._shard.whole:
+            return found
         return tuple(item for item in found if self._shard.owns(item.metadata.namespace))
 
     def _chains(self, certificates: Iterable[WipeCertificate]) -> Iterator[Metric]:

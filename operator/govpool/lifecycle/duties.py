@@ -22,6 +22,8 @@ TERM = "Term"
 """The step of what is due while a system is in use."""
 RECTIFICATION = "Rectification"
 """The step of a notice."""
+Clock = tuple[str | int | datetime | None, ...]
+"""What tells one clock from another. Written out only where somebody is told of it."""
 UNFINISHED = (WorkOrderState.PENDING, WorkOrderState.RUNNING)
 
 
@@ -52,7 +54,7 @@ class Duty:
     due: datetime | None
     urgency: Urgency
     escalated_to: Role | None = None
-    clock: str = ""
+    clock: Clock = ()
     """Which clock it is: stays while it runs, whatever its text says by then."""
     failed: bool = False
     """Whether it waits because something failed, and not by its nature."""
@@ -102,14 +104,13 @@ def _urgency(one: Deadline, now: datetime) -> Urgency:
     return Urgency.OVERDUE if late else Urgency.RUNNING
 
 
-def _clock(request: CloudResourceRequest, one: Deadline) -> str:
+def _clock(request: CloudResourceRequest, one: Deadline) -> Clock:
     """Where no time is set, ``since`` may be the last look: what was put forward tells one from the next."""
     status, put_forward = request.status, ""
     if status is not None:
         in_force = status.approved.approval if status.approved else ""
         put_forward = status.pending_approval or in_force
-    due = one.due.isoformat() if one.due else "-"
-    return f"{one.stage.value if one.stage else TERM}/{one.who.value}/{one.article}/{put_forward}/{due}"
+    return (one.stage or TERM, one.who, one.article, put_forward, one.due)
 
 
 def _of_notice(notice: RectificationNotice, now: datetime) -> Iterator[Duty]:
@@ -128,7 +129,7 @@ def _of_notice(notice: RectificationNotice, now: datetime) -> Iterator[Duty]:
         since=status.told or notice.spec.issued,
         due=status.due,
         urgency=Urgency.OVERDUE if late else Urgency.RUNNING,
-        clock=f"{status.state.value}/{len(notice.spec.statements)}/{len(notice.spec.decisions)}",
+        clock=(status.state, len(notice.spec.statements), len(notice.spec.decisions)),
     )
 
 
@@ -143,7 +144,7 @@ def _of_pool(pool: CloudPool) -> Iterator[Duty]:
             since=None,
             due=one.due,
             urgency=Urgency.OVERDUE if one.overdue else Urgency.RUNNING,
-            clock=f"{one.duty.value}/{one.every.value}/{one.period_ends}",
+            clock=(one.duty, one.every, str(one.period_ends)),
         )
 
 
@@ -164,6 +165,6 @@ def _of_order(order: WorkOrder, now: datetime) -> Iterator[Duty]:
         since=spec.started_by,
         due=spec.due if by_hand else None,
         urgency=Urgency.OVERDUE if late else Urgency.RUNNING,
-        clock=f"{state.value}/{status.attempts if status else 0}",
+        clock=(state, status.attempts if status else 0),
         failed=not by_hand,
     )

@@ -117,7 +117,7 @@ def _topic(duty: Duty) -> Topic | None:
 
 def _told(topic: Topic, duty: Duty, to: Role | None) -> Telling:
     return Telling(
-        key=f"{duty.about.metadata.uid}/{topic.value}/{duty.clock}",
+        key="/".join((duty.about.metadata.uid, topic.value, *map(_written, duty.clock))),
         topic=topic,
         about=duty.about,
         step=duty.step,
@@ -127,6 +127,11 @@ def _told(topic: Topic, duty: Duty, to: Role | None) -> Telling:
         who=duty.who,
         due=duty.due,
     )
+
+
+def _written(part: str | int | datetime | None) -> str:
+    """The same for the same moment, in whatever zone it is told."""
+    return str(int(part.timestamp())) if isinstance(part, datetime) else str(part)
 
 
 def _findings(request: CloudResourceRequest) -> Iterator[Telling]:

@@ -14,7 +14,7 @@ from typing import Any, cast
 import pytest
 
 from govpool.api.baselinereport import BaselineReport
-from govpool.api.workorder import Executor, WorkOrder, WorkOrderKind, WorkOrderState
+from govpool.api.workorder import Executor, WorkOrder, WorkOrderKind
 from govpool.effects.jobs import carry_out
 from govpool.effects.jobs.manifests import JobSettings
 from govpool.effects.kube import Kube, KubeError
@@ -122,31 +122,6 @@ async def test_an_operator_that_takes_over_meets_the_same_job(tmp_path: Path) ->
         assert len(runs) == 1
         (order,) = await orders(town, WorkOrderKind.BASELINE)
         assert order.status and order.status.attempts == 2, "two operators waited for it, one after the other"
-
-
-async def test_a_job_that_is_lost_is_run_again_under_another_name(tmp_path: Path) -> None:
-    async with town_with_jobs(tmp_path) as (town, nodes):
-        nodes.hold.clear()
-        async with operator(town):
-            await story.apply_and_approve(town)
-            gone: list[str] = []
-
-            async def deleted() -> bool:
-                jobs = cast("list[dict[str, Any]]", (await town.kube.get_path(JOBS))["items"])
-                for job in jobs:
-                    if not job["spec"]["suspend"]:
-                        gone.append(job["metadata"]["name"])
-                        await town.kube.remove_path(f"{JOBS}/{gone[-1]}", job["metadata"]["uid"])
-                return bool(gone)
-
-            await town.until(deleted, "a Job is deleted")
-            nodes.hold.set()
-            town.hurry = "PT1S"
-            await town.phase("Trial")
-        names = [r.job["metadata"]["name"] for r in nodes.runs]
-        assert gone[0] not in names and any(name.startswith(gone[0].rpartition("-")[0]) for name in names)
-        (order,) = await orders(town, WorkOrderKind.BASELINE)
-        assert order.status and order.status.state is WorkOrderState.SUCCEEDED and order.status.job is None
 
 
 async def test_a_run_reads_nothing(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ from govpool.standalone.server import ControlPlane
 
 REPOSITORY = Path(__file__).parents[3]
 NAMESPACE = "bureau"
+RUNS = "govpool-runs"
+"""Where the Jobs of work orders run."""
 MANAGER = "rule-tests"
 RBAC = "rbac.authorization.k8s.io"
 JSON = "application/json"
@@ -123,9 +125,11 @@ def _until_gone(server: Server, path: str) -> bool:
 
 def collection(obj: Obj) -> str:
     """The path of the object's collection."""
-    definition = by_kind(obj["kind"]).DEFINITION
     namespace = obj["metadata"].get("namespace")
     where = f"/namespaces/{namespace}" if namespace else ""
+    if obj["kind"] == "ConfigMap":
+        return f"/api/v1{where}/configmaps"
+    definition = by_kind(obj["kind"]).DEFINITION
     return f"/apis/{GROUP}/{VERSION}{where}/{definition.plural}"
 
 
@@ -211,8 +215,9 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         iter([_cluster(request.param)]) if request.param else _embedded(tmp_path_factory.mktemp("state"))
     )
     for each in servers:
-        made = each.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-        assert made.code in (200, 201), made.message
+        for name in (NAMESPACE, RUNS):
+            made = each.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+            assert made.code in (200, 201), made.message
         for path in sorted((REPOSITORY / "crds").glob("*.yaml")):
             for definition in documents(path):
                 applied = each.apply(definition)

@@ -187,7 +187,7 @@ def certified(site: Site) -> None:
     assert "signature, chain and completeness hold" in site.govpool("certificate", "verify", str(file))
     assert "销毁证书" in site.govpool("certificate", "show", name, "--form", "html")
     story = site.govpool("status", REQUEST, "--language", "zh", COLUMNS="200")
-    assert all(word in story for word in ("Deregistered", "办理经过", "YY-21(2)", name)), story
+    assert all(word in story for word in ("已注销", "办理经过", "YY-21(2)", name)), story
 
 
 def test_what_is_not_there(site: Site) -> None:

@@ -67,8 +67,13 @@ class LocalPool:
         """See :class:`Provider`."""
         return self
 
+    @looking
     def list_strangers(self) -> tuple[Stranger, ...]:
         """See :class:`Provider`. The pool's folder is its own; what else runs on this host is not in it."""
+        # "No strangers" is only known of a pool whose records can be read.
+        self.check_whole()
+        self.store.machines()
+        self.store.disks()
         return ()
 
     # -- the pool -----------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ from typing import Literal
 from tests.functional.lifecycle.world import ROOT, World
 
 When = Literal["before", "after"]
+BRIEF, LONG = 5.0, 40.0
+"""How many seconds an operator gets to come to the effect at which it dies: at first, and at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,11 +202,18 @@ class Walker(Reaper):
         self._stride, self._at = stride, first
         self._known: set[str] = set()
         self._read = 0
+        self._seconds = BRIEF
 
     def fate(self) -> tuple[Death, float]:
-        """After the stride's next effect, or one later when the last operator came no further."""
+        """After the stride's next effect, or one later when the last operator came no further.
+
+        One that did not come to its effect in time is followed by one that gets twice as long: on a busy
+        machine none would ever come far enough else.
+        """
+        before = self._read
         for death in obituaries(self._world)[self._read :]:
             self._read += 1
             self._at = self._at + 1 if death["effect"] in self._known else self._stride
             self._known.add(death["effect"])
-        return Death(self._at, "after"), 5.0
+        self._seconds = BRIEF if self._read > before else min(2 * self._seconds, LONG)
+        return Death(self._at, "after"), self._seconds

@@ -70,7 +70,8 @@ async def operator(plane: ControlPlane, state: Path, *, hook: str = "") -> Async
     port, stop = free_port(), asyncio.Event()
     secret = state.parent / "hook-secret"
     secret.write_text("s")
-    channel = {"name": "hook", "type": "webhook", "url": hook, "secret": {"file": str(secret)}}
+    # A name of its own: other operators of this process count as well.
+    channel = {"name": "served-hook", "type": "webhook", "url": hook, "secret": {"file": str(secret)}}
     options = Options(
         plane.kubeconfig("operator"),
         state,
@@ -113,7 +114,7 @@ async def test_an_operator_serves_what_the_document_says(plane: ControlPlane, tm
             port,
             "/metrics",
             'govpool_clocks{state="running",step="Acceptance",who="acceptor"} 1.0',
-            'govpool_notifications_total{channel="hook",result="sent"} 1.0',
+            'govpool_notifications_total{channel="served-hook",result="sent"} 1.0',
             'govpool_provider_calls_total{call="list_machines",code="OK",pool="fixture-pool"}',
             'govpool_requests{phase="InReview"} 1.0',
             f'govpool_quota_limit{{namespace="{UNIT}",pool="fixture-pool",resource="vcpu"}}',

@@ -25,6 +25,7 @@ from govpool.rules.findings import (
 NOW = at("2026-11-23 09:00")
 JINAN, BOZHOU = policy("jinan-startup-area-2025").spec, policy("bozhou-2024").spec
 YIYANG, TEMPLATE = policy("yiyang-2025").spec, policy("template").spec
+WEIHAI = policy("weihai-2025").spec
 
 
 def system(level: int = 3, since: str | None = None) -> System:
@@ -51,16 +52,18 @@ def lacks(spec: Any, papers: list[Material], level: int = 3, now: datetime = NOW
         (JINAN, 2, {"ProtectionFiling", "ProtectionAssessment"}),
         (JINAN, 1, set()),
         (BOZHOU, 3, {"ProtectionFiling", "ProtectionAssessment", "CryptoAssessment", "SoftwareTest"}),
-        (YIYANG, 3, {"ProtectionAssessment", "CryptoAssessment"}),
+        (YIYANG, 3, {"ProtectionAssessment", "CryptoAssessment", "SoftwareTest"}),
         (YIYANG, 2, set()),
-        (TEMPLATE, 3, {"ProtectionFiling", "CryptoAssessment"}),
+        (TEMPLATE, 3, {"ProtectionFiling", "ProtectionAssessment", "CryptoAssessment"}),
+        (TEMPLATE, 2, {"ProtectionFiling", "ProtectionAssessment"}),
+        (WEIHAI, 3, set()),
     ],
 )
 def test_jn_24_bz_31_yy_33_t_25_evidence_that_is_missing(spec: Any, level: int, expected: set[str]) -> None:
     found = lacks(spec, [], level)
     assert set(found) == expected
-    articles = {"JN": {"JN-24"}, "BZ": {"BZ-31"}, "YY": {"YY-33"}, "T": {"T-25", "T-27"}}[spec.code]
-    assert set(found.values()) <= articles
+    articles = {"JN": {"JN-24"}, "BZ": {"BZ-31"}, "YY": {"YY-33"}, "T": {"T-25", "T-27"}}
+    assert set(found.values()) <= articles.get(spec.code, set())
 
 
 @pytest.mark.parametrize(
@@ -89,7 +92,8 @@ def test_jn_24_an_assessment_counts_to_its_last_day(until: str | None, now: str,
     ],
 )
 def test_t_27_an_assessment_is_renewed_every_year(date: str, now: str, lapsed: bool) -> None:
-    papers = [paper("ProtectionFiling", "2024-01-05"), paper("CryptoAssessment", date, until="2099-12-31")]
+    papers = [paper(kind, "2024-01-05") for kind in ("ProtectionFiling", "ProtectionAssessment")]
+    papers.append(paper("CryptoAssessment", date, until="2099-12-31"))
     assert set(lacks(TEMPLATE, papers, now=at(now))) == ({"CryptoAssessment"} if lapsed else set())
 
 
@@ -113,9 +117,10 @@ def test_evidence_is_asked_for_once_a_system_is_in_operation() -> None:
         (BOZHOU, {"ProtectionAssessment", "CryptoAssessment", "CloudServiceAssessment"}),
         (JINAN, {"CloudServiceAssessment"}),
         (TEMPLATE, {"ProtectionAssessment"}),
+        (WEIHAI, {"ProtectionAssessment", "CryptoAssessment"}),
     ],
 )
-def test_yy_32_bz_32_jn_25_t_24_assessments_of_the_platform(spec: Any, expected: set[str]) -> None:
+def test_yy_32_bz_32_jn_25_t_24_wh_26_assessments_of_the_platform(spec: Any, expected: set[str]) -> None:
     assert {f.key.rpartition("/")[2] for f in platform_findings(spec, [], NOW)} == expected
     there = [paper(kind) for kind in expected]
     assert platform_findings(spec, there, NOW) == ()

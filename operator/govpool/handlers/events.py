@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -164,16 +164,7 @@ class _Streams:
 
     async def serve(self, handlers: kopf.OperatorRegistry) -> None:
         """Follow the streams until Kopf ends or it is told to stop; what Kopf failed by is raised."""
-        self._serving = asyncio.create_task(
-            kopf.operator(
-                registry=handlers,
-                clusterwide=True,
-                standalone=True,
-                liveness_endpoint=self._liveness,
-                stop_flag=self.stopping,
-            ),
-            name="streams",
-        )
+        self._serving = asyncio.create_task(self._kopf(handlers), name="streams")
         told = asyncio.create_task(self.stopping.wait())
         try:
             await asyncio.wait({self._serving, told}, return_when=asyncio.FIRST_COMPLETED)
@@ -181,6 +172,17 @@ class _Streams:
             told.cancel()
         if self._serving.done():
             self._serving.result()
+
+    async def _kopf(self, handlers: kopf.OperatorRegistry) -> None:
+        tasks = await kopf.spawn_tasks(
+            registry=handlers,
+            clusterwide=True,
+            standalone=True,
+            liveness_endpoint=self._liveness,
+            stop_flag=self.stopping,
+        )
+        # kopf.operator() would cancel in the end whatever began in this loop meanwhile, whosoever it is.
+        await kopf.run_tasks(tasks, ignored=_Everything())
 
     async def end(self) -> None:
         """See to it that nothing of Kopf is left."""
@@ -194,6 +196,19 @@ class _Streams:
                 break
         if self._serving.done() and not self._serving.cancelled() and (fault := self._serving.exception()):
             log.info("Kopf ended with %r", fault)
+
+
+class _Everything(Collection[asyncio.Task[Any]]):
+    """All tasks that there are."""
+
+    def __contains__(self, task: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[asyncio.Task[Any]]:
+        return iter(asyncio.all_tasks())
+
+    def __len__(self) -> int:
+        return len(asyncio.all_tasks())
 
 
 async def _act(options: Options, streams: _Streams, fence: Fence | None, monitor: Monitor) -> None:

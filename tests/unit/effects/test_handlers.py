@@ -12,6 +12,7 @@ import pytest
 from effects_ground import Plane, order_of, request_of, until
 from kubernetes.aio.config import ConfigException
 
+from govpool.api.workorder import WorkOrder
 from govpool.effects import operator as operator_module
 from govpool.effects.operator import NOT_SETTLED, SETTLING, WATCHED, Operator, Options
 from govpool.handlers import events
@@ -84,6 +85,22 @@ async def test_it_follows_the_streams_and_stops_when_told(
         stop.set()
         await asyncio.wait_for(running, 20)
     assert made[0].fault is None
+
+
+async def test_it_ends_nothing_that_others_began_meanwhile(plane: Plane, tmp_path: Path) -> None:
+    """Kopf by itself cancels every task of the loop: whoever answers the next request, too."""
+    stop, told = asyncio.Event(), asyncio.Event()
+    running = asyncio.create_task(events.run(Options(plane.operator_kubeconfig, tmp_path / "o"), stop=stop))
+    await until(lambda: any(seen.verb == "watch" for seen in plane.seen), "follows a stream")
+    await asyncio.gather(*(plane.admin.list(WorkOrder) for _ in range(8)))
+    theirs = asyncio.create_task(told.wait())
+    stop.set()
+    await asyncio.wait_for(running, 20)
+    assert not theirs.done()
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(plane.admin.list(WorkOrder) for _ in range(8)))
+    told.set()
+    assert await theirs
 
 
 async def test_a_broken_part_ends_the_run_with_its_error(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from string import Formatter
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -12,7 +14,7 @@ from govpool.api.cloudpolicy import ApplicationType, MaterialType, ReportType, R
 from govpool.api.cloudresourcerequest import RequestPhase
 from govpool.api.cloudserver import DiskPhase, ServerPhase
 from govpool.api.workorder import WorkOrderKind, WorkOrderState
-from govpool.messages import message
+from govpool.messages import CATALOGUE, message
 from govpool.messages.words import fact, minutes, word, words
 
 TOLD = (
@@ -86,3 +88,34 @@ def test_what_somebody_wrote_is_left_alone() -> None:
     said = message("Rejected", verdict="Refuse", by="reviewer", opinion="材料 不全 Trial").render("zh")
     assert said.startswith("reviewer 的决定为不同意")
     assert "材料 不全 Trial" in said
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [
+        (0, "0 servers run as approved."),
+        (1, "1 server runs as approved."),
+        (11, "11 servers run as approved."),
+    ],
+)
+def test_one_is_told_as_one(count: int, told: str) -> None:
+    assert message("ServersOpen", wanted=count).render("en") == told
+    assert message("ServersOpen", wanted=count).render("zh") == f"{count} 台云服务器均已按批准内容开通。"
+
+
+def test_every_english_text_has_both_words_where_it_has_one() -> None:
+    """``{count:server|servers}``: two words, and never within a value's own format."""
+    for key, (english, chinese) in CATALOGUE.items():
+        for _, name, spec, _ in Formatter().parse(english):
+            if name and spec:
+                one, divided, more = spec.partition("|")
+                assert divided and one.strip() and more.strip(), key
+        assert all(not spec for _, name, spec, _ in Formatter().parse(chinese) if name), key
+
+
+def test_no_english_text_tells_a_number_of_things_without_the_word_for_one() -> None:
+    """``{n} servers`` would read "1 servers"."""
+    plural = re.compile(
+        r"\{[a-z]+\} (?:more )?(?:[a-z]+ )?(servers|disks|decisions|records|reasons|findings|objects)\b"
+    )
+    assert [key for key, (english, _) in CATALOGUE.items() if plural.search(english)] == ["demo.unchanged"]

@@ -27,7 +27,7 @@ from govpool.messages import (
     timeline,
     top,
 )
-from govpool.messages.words import minutes, set_in_chinese
+from govpool.messages.words import counted, minutes, set_in_chinese
 
 Language = Literal["en", "zh"]
 
@@ -48,7 +48,10 @@ CATALOGUE: Mapping[str, tuple[str, str]] = {
     **pools.TEXTS,
     **drift.TEXTS,
 }
-"""Key to (English, Chinese) templates of :meth:`str.format`."""
+"""Key to (English, Chinese) templates of :meth:`str.format`.
+
+In English ``{count:server|servers}`` is the word for one, or that for any other number.
+"""
 
 OF_WORDS = frozenset(
     {"actions", "application", "material", "papers", "phase", "reports", "role", "stage", "stages", "state"}
@@ -76,7 +79,7 @@ class Message:
         english, chinese = CATALOGUE[self.key]
         values = {name: minutes(text) for name, text in self.values}
         if language == "en":
-            return english.format(**values)
+            return english.format(**(counted(values) if "|" in english else values))
         return set_in_chinese(chinese, values, frozenset() if self.key.startswith(FOR_AUTHORS) else OF_WORDS)
 
 

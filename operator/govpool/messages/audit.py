@@ -87,7 +87,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     # -- what would have made it otherwise
     **{
         f"audit.otherwise.count.{kind}": (
-            f"With {{count}} servers {{group}} instead of {{asked}} it would have been {english}.",
+            f"With {{count}} {{count:server|servers}} {{group}} instead of {{asked}} it would have been {english}.",
             f"若 {{group}} 为 {{count}} 台（而非 {{asked}} 台），则为{chinese}。",
         )
         for kind, (english, chinese) in _APPLICATIONS.items()
@@ -155,7 +155,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "此为唯一理由：若无此项，申请即可提交云主管部门。",
     ),
     "audit.otherwise.beside": (
-        "{beside} other reasons stood beside it: without this one alone it would still have been refused.",
+        "{beside} other {beside:reason|reasons} stood beside it: without this one alone it would still have been refused.",
         "另有 {beside} 项理由并存：仅消除此项仍不予受理。",
     ),
     "audit.otherwise.if-classified": (
@@ -283,11 +283,46 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "It is counted from the cut-over: with another day it would end as many days earlier or later.",
         "自割接上线之日起算：日期不同，则相应提前或顺延。",
     ),
+    "audit.otherwise.cycle": (
+        "With other approved days of the period it would have turned on those, not around {day}.",
+        "业务周期的核准日期不同，则不在 {day} 前后调整，而在相应日期调整。",
+    ),
+    "audit.otherwise.expansion": (
+        "Had the extension been decided by {day}, the servers would stay under it, or would have gone.",
+        "若在 {day} 前就延期作出决定，则云服务器按该决定保留或收回。",
+    ),
+    "audit.otherwise.emergency-finding": (
+        "Without the finding it would have needed the ordinary procedure first.",
+        "如无该监测结果，则须先办理一般手续。",
+    ),
+    "audit.otherwise.emergency-papers": (
+        "With a paper missing on its last day, the emergency's papers would be overdue.",
+        "若至期限届满仍缺材料，则应急材料逾期。",
+    ),
+    "audit.otherwise.emergency-over": (
+        "An extension approved before the end would have moved it.",
+        "若到期前批准延期，则终止时间相应顺延。",
+    ),
+    "audit.otherwise.notice": (
+        "Without the finding there would be no notice; the issuer can withdraw it.",
+        "如无该问题，则不发出整改通知；通知可由发出方撤回。",
+    ),
+    "audit.otherwise.notice-decision": (
+        "The other verdict would have closed the notice, or would have let its enforcement stand.",
+        "若作出相反认定，则通知相应办结，或措施继续执行。",
+    ),
+    "audit.otherwise.notice-enforced": (
+        "Rectified before {due}, it would not have been enforced; once rectified, it is lifted.",
+        "若在 {due} 前整改到位，则不采取该措施；整改到位后即予解除。",
+    ),
     # -- the command line
     "audit.cli.whole": ("whole", "完整"),
     "audit.cli.broken": ("NOT WHOLE", "不完整"),
     "audit.cli.nothing": ("Nothing is recorded yet.", "尚无审计记录。"),
-    "audit.cli.counted": ("{records} records, {entries} decisions", "{records} 条记录，{entries} 项决定"),
+    "audit.cli.counted": (
+        "{records} {records:record|records}, {entries} {entries:decision|decisions}",
+        "{records} 条记录，{entries} 项决定",
+    ),
     "audit.cli.no-anchor": (
         "No anchor could be read: if the end of the chain was cut off, it can't be seen here.",
         "未能读取锚点：无法判断审计链末尾是否被截断。",

@@ -30,7 +30,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     # -- steps
     "demo.ground": ("The ground is checked (govpool doctor)", "检查运行环境（govpool doctor）"),
     "demo.ground-found": (
-        "{checked} things tried, {lacking} lacking",
+        "{checked} {checked:thing|things} tried, {lacking} lacking",
         "共检查 {checked} 项，缺 {lacking} 项",
     ),
     "demo.cloud": ("The cloud {cloud} is asked", "连接云平台 {cloud}"),
@@ -59,7 +59,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "录入管理办法、服务目录、资源池、云使用单位及其额度",
     ),
     "demo.papers-ahead": (
-        "this machine's date is before the papers ({latest}): the control plane's clock is moved on {days} days",
+        "this machine's date is before the papers ({latest}): the control plane's clock is moved on {days} {days:day|days}",
         "本机日期早于申请材料日期（{latest}）：控制面时钟前拨 {days} 天",
     ),
     "demo.apply": ("The unit applies", "云使用单位提交申请"),
@@ -76,7 +76,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "安全基线（GB/T 22239-2019）：检测、整改、复测",
     ),
     "demo.report": (
-        "{server}: {controls} controls, {found} found failing, {mended} mended, {failing} still failing, "
+        "{server}: {controls} {controls:control|controls}, {found} found failing, {mended} mended, {failing} still failing, "
         "score {score} %. Mended, for example: {example}",
         "{server}：共 {controls} 项，初检不符合 {found} 项，整改 {mended} 项，仍不符合 {failing} 项，"
         "得分 {score} %。整改示例：{example}",
@@ -114,7 +114,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "demo.deregister": ("The unit applies for deregistration", "云使用单位申请注销"),
     "demo.backup": ("The servers are taken away, their disks backed up", "云服务器下线，磁盘数据备份"),
     "demo.search-before": ("The raw disk images are searched for the marker", "在磁盘原始镜像中搜索标记"),
-    "demo.found": ("found on {found} of {disks} disks", "{disks} 块磁盘中 {found} 块含有标记"),
+    "demo.found": ("found on {found} of {disks} {disks:disk|disks}", "{disks} 块磁盘中 {found} 块含有标记"),
     "demo.receipt": ("The unit confirms the backup's receipt", "云使用单位确认备份回执"),
     "demo.wipe": ("Every disk is overwritten and read back in full", "逐盘覆写并全盘回读核验"),
     "demo.reclaim": ("Everything is reclaimed and seen to be gone", "回收全部资源并核实"),
@@ -143,7 +143,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "no process, mount, loop device, bridge, route or folder of the demo is left",
         "未遗留进程、挂载、回环设备、网桥、路由和目录",
     ),
-    "demo.left": ("{count} things are left, see above", "仍有 {count} 项遗留，见上"),
+    "demo.left": ("{count} {count:thing is|things are} left, see above", "仍有 {count} 项遗留，见上"),
     # -- the rest
     "demo.not-real": (
         "On the fixture pool the same way is gone in memory. Real: the control plane, kubectl, the approvals, "

@@ -30,7 +30,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "资源池中既无该云服务器也无其磁盘：尚未创建，或备份之后已回收，不会重新创建。",
     ),
     "restored.only-disks": (
-        "The pool has {disks} disks of it and no machine: it was released after the backup, or lost.",
+        "The pool has {disks} {disks:disk|disks} of it and no machine: it was released after the backup, or lost.",
         "资源池中仅有其 {disks} 块磁盘而无云服务器：备份之后已释放，或已丢失。",
     ),
     "restored.differs": (
@@ -51,12 +51,12 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "备份时正在办理注销，须经人工确认后继续（govpool recover accept）。",
     ),
     "restored.uncertified": (
-        "{disks} disks are gone and no certificate is there: import the one that was issued after the backup "
+        "{disks} {disks:disk is|disks are} gone and no certificate is there: import the one that was issued after the backup "
         "(govpool recover certificates), or accept that another one is issued.",
         "{disks} 块磁盘已删除但无证书：请导入备份之后签发的证书（govpool recover certificates），或确认另行签发。",
     ),
     "restored.servers-differ": (
-        "{count} servers are not as in the backup: {servers}. Nothing is done for this request until a person "
+        "{count} {count:server is|servers are} not as in the backup: {servers}. Nothing is done for this request until a person "
         "says so (govpool recover accept).",
         "{count} 台云服务器与备份不一致：{servers}。须经人工确认后方可继续（govpool recover accept）。",
     ),
@@ -67,7 +67,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     # -- backup
     "cli.backup.done": (
-        "{path}: {objects} objects of {kinds} kinds, taken at {taken}.",
+        "{path}: {objects} {objects:object|objects} of {kinds} {kinds:kind|kinds}, taken at {taken}.",
         "{path}：{kinds} 类共 {objects} 个对象，备份时间 {taken}。",
     ),
     "cli.backup.secrets": (
@@ -82,7 +82,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "签名密钥放回之前不能签发证书。可用 --secrets 加密带上。",
     ),
     "cli.backup.left-out": (
-        "{count} objects came into being while it was read and are left out.",
+        "{count} {count:object|objects} came into being while it was read and {count:is|are} left out.",
         "读取期间新产生的 {count} 个对象未包含在内。",
     ),
     "cli.backup.short-passphrase": (
@@ -95,7 +95,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{path} 被拒绝，未恢复任何内容：{why}。",
     ),
     "cli.restore.checked": (
-        "{path} is whole: {objects} objects, taken at {taken} by govpool {version}.",
+        "{path} is whole: {objects} {objects:object|objects}, taken at {taken} by govpool {version}.",
         "{path} 完整：共 {objects} 个对象，由 govpool {version} 于 {taken} 备份。",
     ),
     "cli.restore.not-empty": (
@@ -123,7 +123,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "备份中含有 Secret：请提供 --passphrase-file（/dev/null 表示略过）。",
     ),
     "cli.restore.done": (
-        "Restored: {made} objects made, {there} were there already.",
+        "Restored: {made} {made:object|objects} made, {there} were there already.",
         "恢复完成：新建 {made} 个对象，{there} 个已存在。",
     ),
     "cli.restore.next": (

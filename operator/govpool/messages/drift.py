@@ -39,13 +39,13 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "云服务器被他人删除，正按资源池 spec.drift 的设置使用原磁盘重建。",
     ),
     "drift.unknown": (
-        "{count} resources in the pool are nobody's here. They are listed in status.unknownResources and never "
-        "deleted: find out whose they are.",
+        "{count} {count:resource|resources} in the pool {count:is|are} nobody's here: listed in"
+        " status.unknownResources and never deleted. Find out whose.",
         "资源池中有 {count} 项来源不明的资源，已列入 status.unknownResources，不会自动删除，请查明归属。",
     ),
     "drift.none-unknown": ("Every resource in the pool is known.", "资源池中的资源均有归属。"),
     "drift.units-fit": (
-        "{count} units have in the pool what their TenantQuota says.",
+        "{count} {count:unit has|units have} in the pool what {count:its|their} TenantQuota says.",
         "{count} 个使用单位在资源池中的配额与 TenantQuota 一致。",
     ),
     "drift.units-differ": (

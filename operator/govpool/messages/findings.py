@@ -55,7 +55,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "finding.ClockOverdue": ("{what} was due at {due}.", "{what} 应于 {due} 前完成，现已逾期。"),
     "finding.count": (
-        "{count} findings stand: {texts} None of them acts by itself.",
+        "{count} {count:finding stands|findings stand}: {texts} Nothing of it acts by itself.",
         "共有 {count} 项问题：{texts} 均不会自行触发处置。",
     ),
     "unused.stated": ("stated by {by}", "{by} 说明"),

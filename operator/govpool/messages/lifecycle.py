@@ -64,22 +64,25 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "命名空间 {namespace} 中没有名为 unit 的 TenantQuota，请先创建。",
     ),
     "QuotaReserving": (
-        "Reserving {servers} servers, {vcpu} vCPU, {memory} GiB memory, {storage} GiB storage.",
+        "Reserving {servers} {servers:server|servers}, {vcpu} vCPU, {memory} GiB memory, {storage} GiB storage.",
         "正在预留额度：云服务器 {servers} 台，{vcpu} 核，内存 {memory} GiB，存储 {storage} GiB。",
     ),
     "QuotaReserved": (
-        "Reserved: {servers} servers, {vcpu} vCPU, {memory} GiB memory, {storage} GiB storage.",
+        "Reserved: {servers} {servers:server|servers}, {vcpu} vCPU, {memory} GiB memory, {storage} GiB storage.",
         "已预留额度：云服务器 {servers} 台，{vcpu} 核，内存 {memory} GiB，存储 {storage} GiB。",
     ),
     "QuotaGivingBack": ("Giving the quota back.", "正在释放额度。"),
     "ServersOpening": (
-        "{ready} of {wanted} servers are open; under way: {lagging}. {faults}",
+        "{ready} of {wanted} {wanted:server is|servers are} open; under way: {lagging}. {faults}",
         "已开通 {ready}/{wanted} 台云服务器；办理中：{lagging}。{faults}",
     ),
-    "ServersOpen": ("All {wanted} servers run as approved.", "{wanted} 台云服务器均已按批准内容开通。"),
+    "ServersOpen": (
+        "{wanted} {wanted:server runs|servers run} as approved.",
+        "{wanted} 台云服务器均已按批准内容开通。",
+    ),
     "BaselineMet": ("The security baseline is met: {scores}.", "安全基线检测通过：{scores}。"),
     "HandedOver": (
-        "{servers} servers are handed over; the operator is locked out.",
+        "{servers} {servers:server is|servers are} handed over; the operator is locked out.",
         "已交付 {servers} 台云服务器，运维方账号已清除且无法登录。",
     ),
     "NoTrial": ("The policy has no trial.", "管理办法未规定测试（试运行）期。"),
@@ -111,7 +114,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "备份已完成。请云使用单位确认备份回执 {sha256}：govpool confirm backup。确认前不会清除数据。",
     ),
     "BackupConfirmed": ("{by} confirmed the backup.", "{by} 已确认收到备份。"),
-    "DisksWiped": ("{disks} disks were overwritten and read back.", "{disks} 块磁盘已覆写清除并回读核验。"),
+    "DisksWiped": (
+        "{disks} {disks:disk was|disks were} overwritten and read back.",
+        "{disks} 块磁盘已覆写清除并回读核验。",
+    ),
     "ServersGoing": ("Being reclaimed: {servers}.", "正在回收：{servers}。"),
     "Reclaimed": ("Everything was seen to be gone and the quota is free.", "资源已全部回收，额度已释放。"),
     "TerminationUnconfirmed": (

@@ -28,7 +28,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "notify.recipient": ("Copy to: {recipient}", "抄送：{recipient}"),
     "notify.soft": ("It only proposes; nothing follows by itself.", "仅为建议，不会自动产生任何后果。"),
     # -- around them
-    "notify.several": ("{count} things to know", "{count} 项待知悉"),
+    "notify.several": ("{count} {count:thing|things} to know", "{count} 项待知悉"),
     "notify.more": ("and {count} more: govpool top", "另有 {count} 项，请执行 govpool top 查看"),
     "notify.look": ("See: {command}", "查看：{command}"),
     "notify.footer": (

@@ -40,14 +40,23 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "exit.not-migrated": ("Not migrated: {why}", "不迁移：{why}"),
     "exit.successor": ("Migrates to {request}: {phase}.", "迁移至 {request}：{phase}。"),
     "exit.backed-up": (
-        "{saved} of {disks} disks backed up; declared for {declared} servers.",
+        "{saved} of {disks} {disks:disk|disks} backed up; declared for {declared} {declared:server|servers}.",
         "已备份 {saved}/{disks} 块磁盘；另有 {declared} 台云服务器由服务商申报已备份。",
     ),
-    "exit.handed-over": ("{receipts} receipts of the unit.", "使用单位回执 {receipts} 份。"),
-    "exit.taken-down": ("{phase}; {servers} servers are there.", "{phase}；尚有云服务器 {servers} 台。"),
-    "exit.servers-left": ("{count} servers are not gone: {servers}", "尚有 {count} 台云服务器：{servers}"),
+    "exit.handed-over": (
+        "{receipts} {receipts:receipt|receipts} of the unit.",
+        "使用单位回执 {receipts} 份。",
+    ),
+    "exit.taken-down": (
+        "{phase}; {servers} {servers:server is|servers are} there.",
+        "{phase}；尚有云服务器 {servers} 台。",
+    ),
+    "exit.servers-left": (
+        "{count} {count:server is|servers are} not gone: {servers}",
+        "尚有 {count} 台云服务器：{servers}",
+    ),
     "exit.disks-unproven": (
-        "{count} disks held data and no certificate covers them: {disks}",
+        "{count} {count:disk|disks} held data and no certificate covers {count:it|them}: {disks}",
         "{count} 块曾存有数据的磁盘无销毁证书：{disks}",
     ),
     "exit.only-declared": (
@@ -59,7 +68,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "无法查看资源池（{reason}），不能认定为空。",
     ),
     "exit.machines-left": (
-        "The pool still lists {count} machines: {machines}",
+        "The pool still lists {count} {count:machine|machines}: {machines}",
         "资源池中仍有 {count} 台机器：{machines}",
     ),
     "exit.not-honoured": (

@@ -152,7 +152,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{server} 自 {starts} 起的临时扩容最长至 {last}。",
     ),
     "rules.admission.extension-late": (
-        "The temporary expansion of {server} ends on {ends}; to prolong it, ask at least {days} working days"
+        "The temporary expansion of {server} ends on {ends}; to prolong it, ask at least {days} working {days:day|days}"
         " ahead, by {latest}.",
         "{server} 的临时扩容于 {ends} 结束，延期须提前 {days} 个工作日（不晚于 {latest}）提出。",
     ),
@@ -234,7 +234,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "资源池 {pool} 额度不足：需要 {needed}；剩余 {free}。请减少申请、退回资源，或申请增加额度。",
     ),
     "rules.admission.too-many-servers": (
-        "The request asks for {wanted} servers; one request carries at most {most}. Apply in several requests.",
+        "The request asks for {wanted} {wanted:server|servers}; one request carries at most {most}. Apply in several requests.",
         "本申请共 {wanted} 台云服务器，单份申请最多 {most} 台，请拆分为多份申请。",
     ),
     "rules.quota.fits": ("Within the quota in pool {pool}.", "在资源池 {pool} 的额度之内。"),

@@ -47,14 +47,17 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "simulate.never": ("never came: {told} ({why})", "未发生：{told}（{why}）"),
     "simulate.expected": ("Expected", "预期"),
     "simulate.found": ("found", "实际"),
+    "simulate.servers": ("{servers} {servers:server|servers}", "云服务器 {servers} 台"),
     "simulate.all-met": ("all {count} expectations hold", "{count} 项预期全部符合"),
     "simulate.not-met": (
         "{failed} of {count} expectations do not hold",
         "{count} 项预期中有 {failed} 项不符",
     ),
     "simulate.counts": (
-        "{decisions} decisions, {writes} writes, {moves} moves of the clock; {approvals} approvals,"
-        " {servers} servers, {orders} work orders, {certificates} certificates; {overdue} clocks ran out",
+        "{decisions} {decisions:decision|decisions}, {writes} {writes:write|writes},"
+        " {moves} {moves:move|moves} of the clock; {approvals} {approvals:approval|approvals},"
+        " {servers} {servers:server|servers}, {orders} work {orders:order|orders},"
+        " {certificates} {certificates:certificate|certificates}; {overdue} {overdue:clock|clocks} ran out",
         "{decisions} 次判定，{writes} 次写入，时钟推进 {moves} 次；审批单 {approvals} 件，云服务器 {servers} 台，"
         "工单 {orders} 件，数据清除证书 {certificates} 份；超期 {overdue} 次",
     ),

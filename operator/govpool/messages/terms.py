@@ -47,7 +47,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "应急资源使用期限最长至 {last}，申请的截止日期为 {until}。",
     ),
     "terms.emergency-extension-late": (
-        "The emergency's use ends on {ends}; to prolong it, ask at least {days} working days ahead,"
+        "The emergency's use ends on {ends}; to prolong it, ask at least {days} working {days:day|days} ahead,"
         " by {latest}.",
         "应急资源使用期限至 {ends}，延期须至少提前 {days} 个工作日（不晚于 {latest}）申请。",
     ),
@@ -95,15 +95,15 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     # Temporary expansions (临时扩容)
     "terms.expansion-ends": (
-        "{count} more of {server} end by themselves. {extension}",
+        "{count} more of {server} {count:ends by itself|end by themselves}. {extension}",
         "{server} 临时扩容的 {count} 台云服务器到期自动收回。{extension}",
     ),
     "terms.expansion-stays": (
-        "{count} more of {server} stay while the extension that was asked for in time is not decided.",
+        "{count} more of {server} {count:stays|stay} while the extension that was asked for in time is not decided.",
         "{server} 临时扩容的 {count} 台云服务器已按期申请延期，审批期间予以保留。",
     ),
     "terms.expansion-over": (
-        "{count} more of {server} stay past {ends}: their extension was asked for in time and is not decided yet.",
+        "{count} more of {server} {count:stays|stay} past {ends}: the extension was asked for in time and is not decided yet.",
         "{server} 临时扩容的 {count} 台云服务器已按期申请延期，尚未审定，{ends} 之后暂予保留。",
     ),
     # Business cycles (业务周期)

@@ -73,7 +73,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "page.billing.ends": ("Billing ends", "停止计费"),
     "page.overdue": ("{what} is overdue", "{what}超时"),
     "page.servers.title": (
-        "{count} servers, {vcpu} vCPU, {memory} GiB memory, {storage} GiB data, from {at}",
+        "{count} {count:server|servers}, {vcpu} vCPU, {memory} GiB memory, {storage} GiB data, from {at}",
         "{at} 起：云服务器 {count} 台，{vcpu} 核，内存 {memory} GiB，数据盘 {storage} GiB",
     ),
     "page.final": ("At the end", "最终状态"),
@@ -91,7 +91,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "compare.absent": ("does not happen", "无此环节"),
     "compare.nothing": ("Both policies tell the same story.", "两部办法的结果一致。"),
     "compare.count": (
-        "{same} steps alike, {later} at another time, {only} under one policy only.",
+        "{same} {same:step|steps} alike, {later} at another time, {only} under one policy only.",
         "一致 {same} 项，时间不同 {later} 项，仅一方有 {only} 项。",
     ),
     "compare.fact.phase": ("Phase at the end", "最终阶段"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 TEXTS: Mapping[str, tuple[str, str]] = {
     "top.counts": (
-        "{requests} applications, {overdue} overdue, {due} due, {running} orders running, {failed} failed",
+        "{requests} {requests:application|applications}, {overdue} overdue, {due} due, {running} {running:order|orders} running, {failed} failed",
         "申请 {requests} 件，超时 {overdue} 项，待办 {due} 项，执行中工单 {running} 个，失败 {failed} 个",
     ),
     "top.duties": ("Who must act", "待办事项"),

@@ -267,6 +267,21 @@ def minutes(text: str, zone: ZoneInfo | None = None) -> str:
     return _INSTANT.sub(told, text) if ":" in text else text
 
 
+class _Counted(str):
+    """A value whose format may be the word for one and the word for more: ``{count:server|servers}``."""
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        one, divided, more = spec.partition("|")
+        return super().__format__(spec) if not divided else (one if self == "1" else more)
+
+
+def counted(values: Mapping[str, str]) -> Mapping[str, str]:
+    """The values, for an English template that has words in singular and plural."""
+    return {name: _Counted(text) for name, text in values.items()}
+
+
 def set_in_chinese(template: str, values: Mapping[str, str], of_words: frozenset[str]) -> str:
     """A Chinese sentence whose values under the names ``of_words`` are program's words.
 

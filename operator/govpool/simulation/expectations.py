@@ -9,6 +9,7 @@ from govpool.api.base import REQUEST_LABEL, Resource
 from govpool.api.cloudresourcerequest import CloudResourceRequest, CloudResourceRequestStatus
 from govpool.api.kinds import by_kind
 from govpool.api.tenantquota import Standing, TenantQuota
+from govpool.messages import message
 from govpool.simulation import scenario as plan
 from govpool.simulation.ground import Calendar
 from govpool.simulation.paths import looks_so
@@ -59,7 +60,7 @@ def judge(expectation: plan.Expectation, sight: Sight, calendar: Calendar) -> Ve
         _happened(verdict, expectation.happened, status, calendar)
     if expectation.servers is not None:
         wanted = expectation.servers
-        verdict.part(f"{wanted} servers", f"{sight.servers} servers", met=sight.servers == wanted)
+        verdict.part(_servers(wanted), _servers(sight.servers), met=sight.servers == wanted)
     if expectation.billing is not None:
         _billing(verdict, expectation.billing, status, calendar)
     if expectation.quota is not None:
@@ -67,6 +68,10 @@ def judge(expectation: plan.Expectation, sight: Sight, calendar: Calendar) -> Ve
     if expectation.object is not None:
         _object(verdict, expectation.object, sight.objects)
     return verdict
+
+
+def _servers(count: int) -> str:
+    return message("simulate.servers", servers=count).render("en")
 
 
 def _condition(verdict: Verdict, wanted: plan.ExpectedCondition, status: CloudResourceRequestStatus) -> None:
@@ -145,7 +150,7 @@ def _quota(verdict: Verdict, wanted: plan.ExpectedQuota, quota: TenantQuota | No
     standing = status.standing if status else Standing.GOOD
     servers = sum(r.amounts.servers for r in status.reservations) if status else 0
     met = wanted.standing in (None, standing) and wanted.servers in (None, servers)
-    found = f"standing {standing.value}, {servers} servers reserved" if quota else "no such unit"
+    found = f"standing {standing.value}, {_servers(servers)} reserved" if quota else "no such unit"
     verdict.part(_words("quota", wanted), found, met=met and quota is not None)
 
 

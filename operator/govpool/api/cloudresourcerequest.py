@@ -457,6 +457,20 @@ class ApprovedRevision(Model):
     """The RectificationNotice that forced it, in the place of an Approval."""
 
 
+class JudgedSubmission(Model):
+    """What was last judged of what is applied for, and with which generation it began.
+
+    A confirmation is an edit too, and asks for nothing: what was refused is not refused once more with it.
+    """
+
+    revision: Annotated[int, Field(ge=1)]
+    """The request's generation with which it was judged first."""
+    submission_hash: Sha256
+    """Hash of content and papers."""
+    application: ApplicationType
+    """What it was classified as."""
+
+
 class AppliedRevision(Model):
     """The revision that was carried out to its end."""
 
@@ -587,6 +601,8 @@ class CloudResourceRequestStatus(Model):
     """Aspects of its state, one of each type."""
     approved: ApprovedRevision | None = None
     applied: AppliedRevision | None = None
+    judged: JudgedSubmission | None = None
+    """What is applied for, since when; none once it is in force."""
     pending_approval: Title | None = None
     """Name of the Approval that is open."""
     stages: Annotated[list[StageStatus], Field(max_length=24)] = []

@@ -165,6 +165,7 @@ def _status(
             "phase": phase,
             "approved": found.approved,
             "applied": applied,
+            "judged": found.judged,
             "pending_approval": found.pending.approval.metadata.name if found.pending else None,
             "stages": [_stage_status(observation, before, approved, result) for result in results],
             "deadlines": due,

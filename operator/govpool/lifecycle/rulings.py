@@ -15,7 +15,7 @@ from govpool.api.cloudresourcerequest import (
     StageState,
 )
 from govpool.api.servicecatalog import ServiceCatalog
-from govpool.lifecycle import grounds, stage_grounds
+from govpool.lifecycle import grounds, stage_grounds, turn_grounds
 from govpool.lifecycle.actions import LetGo, WriteStatus
 from govpool.lifecycle.decision import StageResult
 from govpool.lifecycle.observation import RequestObservation
@@ -68,6 +68,8 @@ def rulings(look: Look) -> Iterator[Ruling]:
 def _submitted(look: Look) -> Iterator[Ruling]:
     found, observation = look.found, look.observation
     generation, now = observation.request.metadata.generation, observation.now
+    if found.judged is not None:
+        generation = found.judged.revision
     judged = found.classification
     if judged is not None and f"classified/{generation}" not in look.told:
         yield Ruling(
@@ -274,7 +276,7 @@ def lifted(look: Look, tell: Callable[[Language], list[Happening]]) -> Iterator[
     for happening in new:
         other = others.get(happening.key, happening.detail)
         said = (happening.detail, other) if language == "en" else (other, happening.detail)
-        rested = grounds.happening(look.ground, happening)
+        rested = turn_grounds.happening(look.ground, happening)
         yield Ruling(
             key=happening.key,
             at=happening.at,

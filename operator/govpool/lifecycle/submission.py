@@ -13,7 +13,12 @@ from datetime import datetime
 from govpool.api.approval import Approval, ApprovalSpec, ApprovalState, ApprovalStatus, RequestReference
 from govpool.api.cloudpolicy import ApplicationType, CloudPolicy
 from govpool.api.cloudpool import CloudPool
-from govpool.api.cloudresourcerequest import ApprovedRevision, CloudResourceRequestStatus, DesiredState
+from govpool.api.cloudresourcerequest import (
+    ApprovedRevision,
+    CloudResourceRequestStatus,
+    DesiredState,
+    JudgedSubmission,
+)
 from govpool.api.cloudserver import CloudServer, ServerPhase
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.wipecertificate import WipeCertificate
@@ -59,6 +64,8 @@ class Submission:
     """The clause that says what kind of application it is."""
     classification: Classification | None = None
     """What it was judged to be with this look."""
+    judged: JudgedSubmission | None = None
+    """The same submission as it was judged first; None for what is in force already."""
     actions: tuple[Action, ...] = ()
 
 
@@ -99,7 +106,10 @@ def submission(
             actions.append(_supersede(item.approval))
     actions += _settle(judged, status.approved)
     if settled_as_approved or pending is not None:
-        return Submission(approved, newly, pending, queued=queued, actions=tuple(actions))
+        judged_before = None if settled_as_approved else status.judged
+        return Submission(
+            approved, newly, pending, queued=queued, judged=judged_before, actions=tuple(actions)
+        )
     same = [
         j
         for j in judged
@@ -107,13 +117,23 @@ def submission(
         and j.judgement.state in (ApprovalState.REFUSED, ApprovalState.RETURNED)
     ]
     if same:
-        return Submission(approved, newly, rejected=same[-1], queued=queued, actions=tuple(actions))
+        return Submission(
+            approved, newly, rejected=same[-1], queued=queued, judged=status.judged, actions=tuple(actions)
+        )
     classification = classify(
         approved.content if approved else None,
         content,
         policy=policy.spec,
         catalog=catalog,
         ahead_of=status.emergency.ahead_of if status.emergency else ApplicationType.NEW,
+    )
+    first_judged = _first_judged(
+        status.judged,
+        JudgedSubmission(
+            revision=request.metadata.generation,
+            submission_hash=own_hash,
+            application=classification.application,
+        ),
     )
     refusals = admit(
         request,
@@ -132,6 +152,7 @@ def submission(
             refusals=refusals,
             classified=classification.clause,
             classification=classification,
+            judged=first_judged,
             actions=tuple(actions),
         )
     revision = request.metadata.generation
@@ -162,8 +183,16 @@ def submission(
         queued=queued,
         classified=classification.clause,
         classification=classification,
+        judged=first_judged,
         actions=tuple(actions),
     )
+
+
+def _first_judged(before: JudgedSubmission | None, now: JudgedSubmission) -> JudgedSubmission:
+    """The submission as it was judged first: an edit that asks for the same begins nothing new."""
+    if before is None or before.model_copy(update={"revision": now.revision}) != now:
+        return now
+    return before
 
 
 def _judged(approval: Approval, policy: CloudPolicy, observation: RequestObservation) -> Judged:

@@ -5,12 +5,17 @@ from functools import cache
 import pytest
 from lifecycle_builders import observe, request
 from model_world import World
-from rules_support import quota
+from rules_support import Obj, merged, quota
 
 from govpool.api.auditrecord import AuditEntry
 from govpool.api.base import PAUSED_ANNOTATION
-from govpool.api.cloudresourcerequest import CloudResourceRequest, DesiredState, RequestPhase
-from govpool.lifecycle.actions import Record
+from govpool.api.cloudresourcerequest import (
+    CloudResourceRequest,
+    CloudResourceRequestStatus,
+    DesiredState,
+    RequestPhase,
+)
+from govpool.lifecycle.actions import Record, WriteStatus
 from govpool.lifecycle.request import decide
 
 
@@ -140,3 +145,30 @@ def test_a_paused_request_records_nothing() -> None:
     paused = request()
     meta = paused.metadata.model_copy(update={"annotations": {PAUSED_ANNOTATION: "true"}})
     assert recorded(paused.model_copy(update={"metadata": meta})) == []
+
+
+NOT_YET = {"system": {"classified": True}}
+
+
+def told_of_an_edit(patch: Obj) -> list[str]:
+    """Keys of what is told of an edit of a refused application."""
+    first = request(NOT_YET)
+    assert "refused/1/Classified" in [entry.key for entry in recorded(first)]
+    (status,) = (
+        action.status
+        for action in decide(observe(first)).actions
+        if isinstance(action, WriteStatus) and isinstance(action.status, CloudResourceRequestStatus)
+    )
+    edited = request(merged(NOT_YET, patch), generation=2, status=status)
+    return [entry.key for entry in recorded(edited)]
+
+
+def test_a_confirmation_refuses_nothing_once_more() -> None:
+    given = {"by": "liu", "at": "2026-11-23T09:00:00+08:00"}
+    assert told_of_an_edit({"confirmations": {"delivery": given}}) == []
+
+
+def test_another_submission_is_refused_anew() -> None:
+    assert told_of_an_edit({"system": {"purpose": "另一用途"}}) == ["classified/2", "refused/2/Classified"]
+    told = told_of_an_edit({"materials": []})
+    assert told[:3] == ["classified/2", "refused/2/Classified", "refused/2/MaterialMissing"]

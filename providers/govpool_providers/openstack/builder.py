@@ -108,9 +108,9 @@ class Builder:
 
     def _existing(self, machine_key: str, wants: tuple[DiskWant, ...]) -> dict[str, Volume]:
         """The volumes that are there under the wanted keys; Conflict when one is not to be had."""
-        there = {volume.key: volume for volume in self._volumes.of_machine(machine_key)}
+        there = self._volumes.around(machine_key, (want.key for want in wants))
         for want in wants:
-            volume = there.get(want.key) or self._volumes.of_key(want.key)
+            volume = there.get(want.key)
             if volume is None:
                 continue
             if volume.machine_key != machine_key:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from enum import StrEnum
 from typing import Any, TypeVar, cast
@@ -37,9 +38,13 @@ from openstack import exceptions as sdk
 T = TypeVar("T")
 Document = dict[str, Any]
 """A decoded JSON object; the modules of each service give its parts types."""
+Params = Mapping[str, str | Sequence[str]]
+"""A query; several values of one name are alternatives where the service takes them so."""
 
 LOOKS_AGAIN = 3
 """How often a look is tried when nothing answers or the cloud asks for patience."""
+BEAT = 0.5
+"""Seconds. Polls come at multiples of it on the clock, so that those under way at once share their looks."""
 KNOWN_FOR = 300.0
 """Seconds that the id behind a name is remembered."""
 
@@ -88,7 +93,7 @@ class Cloud:
         service: Service,
         path: str,
         *,
-        params: Mapping[str, str] | None = None,
+        params: Params | None = None,
         microversion: str | None = None,
     ) -> Document:
         """One look. Raises Unreachable when there was no answer, NotFound when there is no such thing."""
@@ -116,7 +121,7 @@ class Cloud:
         path: str,
         key: str,
         *,
-        params: Mapping[str, str] | None = None,
+        params: Params | None = None,
         microversion: str | None = None,
     ) -> list[Document]:
         """A whole listing, page by page; nothing at all when a page is missing."""
@@ -127,7 +132,12 @@ class Cloud:
         ]
 
     def _pages(
-        self, service: Service, path: str, key: str, params: dict[str, str], microversion: str | None
+        self,
+        service: Service,
+        path: str,
+        key: str,
+        params: dict[str, str | Sequence[str]],
+        microversion: str | None,
     ) -> Iterator[list[Document]]:
         params.setdefault("limit", str(self.settings.page_size))
         while True:
@@ -164,7 +174,7 @@ class Cloud:
         method: str,
         path: str,
         *,
-        params: Mapping[str, str] | None = None,
+        params: Params | None = None,
         body: Document | None = None,
         microversion: str | None = None,
     ) -> Document:
@@ -256,10 +266,11 @@ class Cloud:
             outcome = cast("Future[T]", state.outcome)  # there is one after an attempt
             return outcome.result()
 
+        growing = wait_exponential(multiplier=0.1, exp_base=1.4, max=1)
         looking = Retrying(
             retry=retry_if_result(lambda seen: not done(seen)),
             stop=stop_after_delay(self.settings.wait),
-            wait=wait_exponential(multiplier=0.2, exp_base=1.4, max=1),
+            wait=lambda state: _to_the_beat(self.clock(), growing(state)),
             sleep=self.sleep,
             retry_error_callback=last,
         )
@@ -283,6 +294,11 @@ class Cloud:
 
 def _may_pass(error: BaseException) -> bool:
     return isinstance(error, ProviderError) and error.code in {ErrorCode.UNREACHABLE, ErrorCode.RETRYABLE}
+
+
+def _to_the_beat(now: float, pause: float) -> float:
+    """Seconds from ``now`` until the first beat that is ``pause`` or more away."""
+    return math.ceil((now + pause) / BEAT) * BEAT - now
 
 
 def _has_next(page: Document, key: str) -> bool:

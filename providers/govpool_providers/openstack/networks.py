@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from govpool_providers.errors import ErrorCode, ProviderError
 from govpool_providers.openstack import tags
 from govpool_providers.openstack.client import Cloud, Document, Service
+from govpool_providers.openstack.looks import Shared
 from govpool_providers.openstack.network_maker import Maker
+from govpool_providers.openstack.settings import Ingress
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,9 @@ class Networks:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._pool = cloud.settings.pool
+        self._ports = Shared(self._ports_of, cloud.sleep)
+        self._groups = Shared(self._groups_of, cloud.sleep)
+        self._grouping = threading.Lock()
 
     def network(self, name: str) -> str:
         """The id of the network that govpool calls ``name``: made where the settings say of what, else found.
@@ -66,7 +73,11 @@ class Networks:
     # -- ports --------------------------------------------------------------------------------------
     def ports(self, server: str = "") -> dict[str, tuple[Port, ...]]:
         """Ports by server: of one, or all that the credentials let see."""
-        params = {"device_id": server} if server else {}
+        return dict(self._ports.ask(server)) if server else self._ports_of(frozenset())
+
+    def _ports_of(self, servers: frozenset[str]) -> dict[str, tuple[Port, ...]]:
+        """Ports of some servers, or of all, in one listing: several values are alternatives to Neutron."""
+        params = {"device_id": sorted(servers)} if servers else {}
         by_server: defaultdict[str, list[Port]] = defaultdict(list)
         for document in self._cloud.listing(Service.NETWORK, "/ports", "ports", params=params):
             port = Port.of(document)
@@ -132,22 +143,24 @@ class Networks:
     # -- security groups ----------------------------------------------------------------------------
     def security_groups(self, name: str) -> list[Document]:
         """The security groups of this name, the one that counts first."""
-        params = {"name": name}
+        return self._groups.ask(name)[name]
+
+    def _groups_of(self, names: frozenset[str]) -> dict[str, list[Document]]:
+        params = {"name": sorted(names)}
         found = self._cloud.listing(Service.NETWORK, "/security-groups", "security_groups", params=params)
-        return sorted(found, key=lambda group: (group.get("created_at") or "", group["id"]))
+        found.sort(key=lambda group: (group.get("created_at") or "", group["id"]))
+        return {name: [group for group in found if group["name"] == name] for name in names}
 
     def request_group(self, uid: str, network: str) -> str:
         """The security group of a request's machines, with the ingress rules of its kind of network."""
         name = tags.group_name(self._pool, uid)
-        group = next(iter(self.security_groups(name)), None) or self._create_group(name)
-        there = {
-            (rule["protocol"], rule["port_range_min"], rule["remote_ip_prefix"])
-            for rule in group.get("security_group_rules", [])
-            if rule["direction"] == "ingress"
-        }
-        for rule in self._cloud.settings.ingress_of(network):
-            if (rule.protocol, rule.port, rule.prefix) not in there:
-                self._create_rule(group["id"], rule.protocol, rule.port, rule.prefix)
+        rules = self._cloud.settings.ingress_of(network)
+        group = next(iter(self.security_groups(name)), None)
+        if group is None or _missing(group, rules):
+            with self._grouping:  # machines of a request that are made side by side share a group
+                group = next(iter(self.security_groups(name)), None) or self._create_group(name)
+                for rule in _missing(group, rules):
+                    self._create_rule(group["id"], rule.protocol, rule.port, rule.prefix)
         return str(group["id"])
 
     def isolation_group(self) -> str:
@@ -189,6 +202,16 @@ class Networks:
                     error.code is not ErrorCode.CONFLICT
                 ):  # in use: somebody else's port, or one that is leaving
                     raise
+
+
+def _missing(group: Document, rules: Iterable[Ingress]) -> list[Ingress]:
+    """The rules that a security group does not have yet."""
+    there = {
+        (rule["protocol"], rule["port_range_min"], rule["remote_ip_prefix"])
+        for rule in group.get("security_group_rules", [])
+        if rule["direction"] == "ingress"
+    }
+    return [rule for rule in rules if (rule.protocol, rule.port, rule.prefix) not in there]
 
 
 def only(kind: str, name: str, called: str, found: list[Document]) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from govpool_providers.base import GIB, MachineState, MachineWant, Size
 from govpool_providers.errors import ErrorCode, ProviderError
 from govpool_providers.openstack import tags, userdata
 from govpool_providers.openstack.client import Cloud, Document, Service
+from govpool_providers.openstack.looks import Shared
 
 SERVERS = "2.79"
 """Tags at creation (2.52), the flavour within the server (2.47), attaching kept volumes (2.79): Train."""
@@ -51,6 +53,7 @@ class Server:
     metadata: Mapping[str, str]
     size: Size
     fault: str
+    tags: frozenset[str]
     launched: bool
     """Whether it ever ran, and so whether there may be data in it."""
 
@@ -66,6 +69,7 @@ class Server:
             metadata=document.get("metadata") or {},
             size=Size(int(flavor.get("vcpus", 0)), int(flavor.get("ram", 0)) // 1024),
             fault=str(fault.get("message", "")),
+            tags=frozenset(document.get("tags") or ()),
             launched=bool(document.get("OS-SRV-USG:launched_at")),
         )
 
@@ -96,28 +100,41 @@ class Servers:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._pool = cloud.settings.pool
+        self._by_key = Shared(self._of_keys, cloud.sleep)
+        self._groups = Shared(self._groups_of, cloud.sleep)
+        self._grouping = threading.Lock()
 
     # -- looking ------------------------------------------------------------------------------------
     def tagged(self, *wanted_tags: str) -> list[Server]:
         """The pool's servers that have all of these tags."""
+        return self._listed({"tags": ",".join([tags.pool_tag(self._pool), *wanted_tags])})
+
+    def _listed(self, params: dict[str, str]) -> list[Server]:
         found = self._cloud.listing(
-            Service.COMPUTE,
-            "/servers/detail",
-            "servers",
-            params={"tags": ",".join([tags.pool_tag(self._pool), *wanted_tags])},
-            microversion=SERVERS,
+            Service.COMPUTE, "/servers/detail", "servers", params=params, microversion=SERVERS
         )
         return [server for server in map(Server.of, found) if server.status not in GONE]
 
+    def _of_keys(self, keys: frozenset[str]) -> dict[str, list[Server]]:
+        """The servers of some machines: one listing, however many they are."""
+        any_of = ",".join(sorted(map(tags.key_tag, keys)))
+        found = self._listed({"tags": tags.pool_tag(self._pool), "tags-any": any_of})
+        return {key: [server for server in found if tags.key_tag(key) in server.tags] for key in keys}
+
     def of_key(self, key: str) -> Server | None:
         """The machine's server. Of several (there should never be) the one that is not in error."""
-        found = self.tagged(tags.key_tag(key))
+        found = self._by_key.ask(key)[key]
         return min(
             found, key=lambda server: (server.leaving, server.status == "ERROR", server.id), default=None
         )
 
     def again(self, server: Server) -> Server | None:
-        """The server as it is now; None when it is gone."""
+        """The server as it is now; None when it is gone. For polls: those at one time share a listing."""
+        if server.key:
+            listed = self._by_key.ask(server.key, gather=True)[server.key]
+            if same := next((one for one in listed if one.id == server.id), None):
+                return same
+        # Not listed is not gone: on its way from one of Nova's databases to the next a server is in neither.
         found = self._cloud.find(Service.COMPUTE, f"/servers/{server.id}", microversion=SERVERS)
         if found is None or found["server"]["status"] in GONE:
             return None
@@ -184,6 +201,7 @@ class Servers:
         return Server.of(
             {
                 "name": want.hostname,
+                "metadata": body["server"]["metadata"],
                 "status": "BUILD",
                 "OS-EXT-STS:task_state": "scheduling",
                 **made["server"],
@@ -260,10 +278,13 @@ class Servers:
     # -- server groups ------------------------------------------------------------------------------
     def groups(self, name: str) -> list[str]:
         """The ids of the server groups of this name."""
+        return self._groups.ask(name)[name]
+
+    def _groups_of(self, names: frozenset[str]) -> dict[str, list[str]]:
         found = self._cloud.listing(
             Service.COMPUTE, "/os-server-groups", "server_groups", microversion=GROUPS
         )
-        return sorted(str(group["id"]) for group in found if group["name"] == name)
+        return {name: sorted(str(group["id"]) for group in found if group["name"] == name) for name in names}
 
     def ensure_group(self, name: str) -> str:
         """The server group that spreads a request's machines; empty when they are not to be spread."""
@@ -272,6 +293,11 @@ class Servers:
             return ""
         if found := self.groups(name):
             return found[0]
+        with self._grouping:  # machines of a request that are made side by side share a group
+            return next(iter(self.groups(name)), "") or self._create_group(name)
+
+    def _create_group(self, name: str) -> str:
+        policy = self._cloud.settings.spread
         body: Document = {"server_group": {"name": name, "policy": str(policy)}}
         made = self._cloud.post(Service.COMPUTE, "/os-server-groups", body, microversion=GROUPS)
         return str(made["server_group"]["id"])
@@ -280,8 +306,3 @@ class Servers:
         """Delete the server groups of this name."""
         for group in self.groups(name):
             self._cloud.delete(Service.COMPUTE, f"/os-server-groups/{group}", microversion=GROUPS)
-
-
-def by_id(servers: Sequence[Server]) -> dict[str, Server]:
-    """Servers by their ids."""
-    return {server.id: server for server in servers}

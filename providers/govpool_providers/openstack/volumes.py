@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from govpool_providers.base import GIB, Disk, DiskState, DiskWant, OverwriteProof, Owner
 from govpool_providers.errors import ErrorCode, ProviderError
 from govpool_providers.openstack import tags
 from govpool_providers.openstack.client import Cloud, Document, Service
+from govpool_providers.openstack.looks import Shared
 
 VOLUMES = "3.44"
 """Extending an attached volume (3.42), metadata of backups (3.43): Queens."""
 SETTLING = 1.5
 """Seconds after which a volume made elsewhere in the same second is listed: Cinder tells whole ones."""
+ID = "id"
+WORTH = 50
+"""So many volumes more in one listing are less work for Cinder than one more request."""
 TAKEN = frozenset({"reserved", "attaching", "in-use", "detaching"})
 BROKEN = frozenset({"error", "error_deleting", "error_extending", "error_restoring"})
 MOVING = frozenset({"creating", "downloading", "attaching", "detaching", "extending", "deleting", "reserved"})
@@ -91,22 +95,32 @@ class Volume:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a look is for: volumes with this metadata, or the one with this id."""
+
+    name: str
+    value: str
+
+    def of(self, volume: Volume) -> bool:
+        """Whether the volume is one of them."""
+        return self.value == (volume.id if self.name == ID else volume.metadata.get(self.name))
+
+
 class Volumes:
     """Cinder, as far as disks need it."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._pool = cloud.settings.pool
+        self._shared = Shared(self._asked, cloud.sleep)
+        self._seen = 0
+        """How many volumes the last listing of the whole pool had."""
 
     # -- looking ------------------------------------------------------------------------------------
     def those(self, **wanted: str) -> list[Volume]:
         """The pool's volumes with this metadata (names as in :mod:`tags`), one for each disk key."""
-        found: dict[str, Volume] = {}
-        for volume in sorted(self.every(wanted), key=_first):
-            found.setdefault(volume.key, volume)
-        return sorted(
-            found.values(), key=lambda one: (one.machine_key, one.metadata.get(tags.ROOT) != "true", one.key)
-        )
+        return _one_each(self.every(wanted))
 
     def every(self, wanted: Mapping[str, str]) -> list[Volume]:
         """Like :meth:`those`, with those that two operators made for the same disk."""
@@ -122,11 +136,36 @@ class Volumes:
 
     def of_machine(self, key: str) -> list[Volume]:
         """The machine's volumes."""
-        return self.those(**{tags.MACHINE: key})
+        asked = Asked(tags.MACHINE, key)
+        return _one_each(self._shared.ask(asked)[asked])
 
     def every_of_key(self, key: str) -> list[Volume]:
         """The disk's volumes, the one that counts first: a second one is left of an operator's death."""
-        return sorted(self.every({tags.KEY: key}), key=_first)
+        asked = Asked(tags.KEY, key)
+        return sorted(self._shared.ask(asked)[asked], key=_first)
+
+    def around(self, machine_key: str, disk_keys: Iterable[str]) -> dict[str, Volume]:
+        """By disk key: the machine's volumes, and these disks' wherever they are."""
+        wanted = [Asked(tags.KEY, key) for key in disk_keys]
+        of_machine = Asked(tags.MACHINE, machine_key)
+        found = self._shared.ask(of_machine, *wanted)
+        return {volume.key: volume for asked in (*wanted, of_machine) for volume in _one_each(found[asked])}
+
+    def _asked(self, those: frozenset[Asked]) -> dict[Asked, list[Volume]]:
+        """One listing of the whole pool, or a look for each: Cinder knows no "or"."""
+        if len(those) > 1 and self._seen <= WORTH * len(those):
+            every = self.every({})
+            self._seen = len(every)
+            found = {asked: [volume for volume in every if asked.of(volume)] for asked in those}
+            gone = [asked for asked in those if asked.name == ID and not found[asked]]
+            return found | {asked: self._looked_up(asked) for asked in gone}
+        return {asked: self._looked_up(asked) for asked in those}
+
+    def _looked_up(self, asked: Asked) -> list[Volume]:
+        if asked.name == ID:
+            found = self._cloud.find(Service.VOLUME, f"/volumes/{asked.value}", microversion=VOLUMES)
+            return [] if found is None else [Volume.of(found["volume"])]
+        return self.every({asked.name: asked.value})
 
     def of_key(self, key: str) -> Volume | None:
         """The disk's volume."""
@@ -140,9 +179,9 @@ class Volumes:
         return volume
 
     def again(self, volume: Volume) -> Volume | None:
-        """The volume as it is now; None when it is gone."""
-        found = self._cloud.find(Service.VOLUME, f"/volumes/{volume.id}", microversion=VOLUMES)
-        return None if found is None else Volume.of(found["volume"])
+        """The volume as it is now; None when it is gone. For polls: those at one time share a look."""
+        asked = Asked(ID, volume.id)
+        return next(iter(self._shared.ask(asked, gather=True)[asked]), None)
 
     def settled(self, volume: Volume) -> Volume:
         """The volume when nothing is under way, or as it is after ``wait`` seconds; NotFound when gone."""
@@ -196,7 +235,8 @@ class Volumes:
         if patience > 0:
             self._cloud.sleep(patience)
         first: dict[str, Volume] = {}
-        for volume in sorted(self.every({tags.MACHINE: machine_key}), key=_first):
+        of_machine = Asked(tags.MACHINE, machine_key)
+        for volume in sorted(self._shared.ask(of_machine)[of_machine], key=_first):
             first.setdefault(volume.key, volume)
         for volume in made:
             if first.get(volume.key, volume).id != volume.id:
@@ -236,6 +276,16 @@ class Volumes:
         seen = self._cloud.until(lambda: self.again(volume), lambda now: now is None or now.status in BROKEN)
         if seen is not None and seen.status in BROKEN:
             raise ProviderError(ErrorCode.RETRYABLE, f"{self.fault(seen)}. The deletion is tried again.")
+
+
+def _one_each(volumes: Iterable[Volume]) -> list[Volume]:
+    """One volume for each disk key, the one that counts; root disks first."""
+    found: dict[str, Volume] = {}
+    for volume in sorted(volumes, key=_first):
+        found.setdefault(volume.key, volume)
+    return sorted(
+        found.values(), key=lambda one: (one.machine_key, one.metadata.get(tags.ROOT) != "true", one.key)
+    )
 
 
 def _first(volume: Volume) -> tuple[bool, str, str]:

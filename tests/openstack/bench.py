@@ -1,11 +1,12 @@
 """How long servers take, how many calls and how much CPU: govpool beside the plainest ways to do the same.
 
-``python -m tests.openstack.bed run -- python -m tests.openstack.bench [--servers 50] [--threads 4]``
+``python -m tests.openstack.bed run -- python -m tests.openstack.bench [--servers 50] [--tools BIN]``
 
 Each way makes the same servers, with a port and one volume of an image each, until the last is ACTIVE, in a
-project of its own, one way after the other. Calls are counted at the HTTP session, log-ins among them. The
-``openstack`` command is measured where it is installed; it starts an interpreter for each server. Ansible's
-``openstack.cloud`` is no Python package and is left out.
+project of its own, one way after the other. Calls are counted where requests leave the HTTP library, log-ins
+among them. ``BIN`` is the folder with the ``openstack`` command and with an ``ansible-playbook`` that has the
+collection ``openstack.cloud`` (PyPI: python-openstackclient, ansible, openstacksdk); what is not there is
+left out, and said so.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -34,12 +36,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
 
 from contract_pools import want_machine
-from openstack_cloud import Cable, Tenant, bed_ground
+from openstack_cloud import Cable, Ground, Tenant, bed_ground
 
 from govpool_providers.base import MachineState
 from govpool_providers.openstack import OpenStackProvider
 
 LIMIT = 100
+FLAVOR = "test-1c1g"
 PATIENCE = 1800
 
 
@@ -117,40 +120,104 @@ def through_sdk(tenant: Tenant, servers: int, threads: int, into: list[Measured]
 
 
 def through_command(tenant: Tenant, servers: int, threads: int, into: list[Measured]) -> None:
-    """``openstack server create --wait`` in a loop of ``threads``; its calls are what ``--timing`` tells."""
+    """``openstack server create --wait`` in a loop of ``threads``: an interpreter for each server."""
     command = shutil.which("openstack")
     if command is None:
         print("openstack: the command is not installed; left out", file=sys.stderr)
         return
-    secret, settings = tenant.connection.secret, tenant.connection.settings
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("OS_")} | {
-        "OS_AUTH_URL": settings["auth_url"],
-        "OS_REGION_NAME": settings["region"],
-        "OS_IDENTITY_API_VERSION": "3",
-        "OS_USERNAME": secret["username"],
-        "OS_PASSWORD": secret["password"],
-        "OS_PROJECT_NAME": secret["project_name"],
-        "OS_USER_DOMAIN_ID": secret["user_domain_id"],
-        "OS_PROJECT_DOMAIN_ID": secret["project_domain_id"],
+    settings = tenant.connection.settings
+    argv = [command, "server", "create", "--wait", "--flavor", FLAVOR]
+    argv += ["--image", settings["image.debian-12"], "--boot-from-volume", "1"]
+    argv += ["--network", settings["network.business"]]
+
+    with _counting(tenant) as (environment, calls):
+
+        def make(number: int) -> None:
+            _run([*argv, f"cli-{number}"], environment)
+
+        with measured("openstack", servers, calls, into), ThreadPoolExecutor(threads) as pool:
+            list(pool.map(make, range(servers)))
+
+
+def through_ansible(tenant: Tenant, servers: int, threads: int, into: list[Measured]) -> None:
+    """Ansible's ``openstack.cloud.server``, ``threads`` at a time; each server is a host of the inventory."""
+    command, settings = shutil.which("ansible-playbook"), tenant.connection.settings
+    play = {
+        "hosts": "all",
+        "connection": "local",
+        "gather_facts": False,
+        "strategy": "free",
+        "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"},
+        "tasks": [
+            {
+                "openstack.cloud.server": {
+                    "name": "{{ inventory_hostname }}",
+                    "image": settings["image.debian-12"],
+                    "flavor": FLAVOR,
+                    "network": settings["network.business"],
+                    "boot_from_volume": True,
+                    "volume_size": 1,
+                    "auto_ip": False,
+                    "timeout": PATIENCE,
+                }
+            }
+        ],
     }
-    argv = [command, "--timing", "server", "create", "--wait", "--flavor", "test-1c1g", "--image"]
-    argv += [
-        settings["image.debian-12"],
-        "--boot-from-volume",
-        "1",
-        "--network",
-        settings["network.business"],
-    ]
-    calls: list[int] = []
+    with _counting(tenant) as (environment, calls), tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "play.yaml").write_text(json.dumps([play]))
+        hosts = ",".join(f"ansible-{number}" for number in range(servers))
+        argv = [str(command), "-i", f"{hosts},", "-f", str(threads), f"{folder}/play.yaml"]
+        listed = [str(Path(str(command)).parent / "ansible-galaxy"), "collection", "list", "openstack.cloud"]
+        if command is None or subprocess.run(listed, capture_output=True, check=False).returncode:
+            print("ansible: there is no collection openstack.cloud; left out", file=sys.stderr)
+            return
+        with measured("ansible", servers, calls, into):
+            _run(argv, environment)
 
-    def make(number: int) -> None:
-        done = subprocess.run(
-            [*argv, f"cli-{number}"], env=environment, capture_output=True, text=True, check=True
+
+COUNTER = """
+import os, requests
+send = requests.Session.send
+def counted(self, request, **more):
+    with open(os.environ["BENCH_CALLS"], "ab") as file:
+        file.write(b".")
+    return send(self, request, **more)
+requests.Session.send = counted
+"""
+"""What a child's interpreter runs at its start; a request that is redirected counts once."""
+
+
+@contextmanager
+def _counting(tenant: Tenant) -> Iterator[tuple[dict[str, str], Callable[[], int]]]:
+    """The environment of a command that logs in to the project, and how many requests its processes sent."""
+    secret, settings = tenant.connection.secret, tenant.connection.settings
+    with tempfile.TemporaryDirectory() as folder:
+        tally = Path(folder) / "calls"
+        tally.touch()
+        (Path(folder) / "sitecustomize.py").write_text(COUNTER)
+        yield (
+            {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+            | {
+                "PYTHONPATH": folder,
+                "PYTHONWARNINGS": "ignore",
+                "BENCH_CALLS": str(tally),
+                "OS_AUTH_URL": settings["auth_url"],
+                "OS_REGION_NAME": settings["region"],
+                "OS_IDENTITY_API_VERSION": "3",
+                "OS_USERNAME": secret["username"],
+                "OS_PASSWORD": secret["password"],
+                "OS_PROJECT_NAME": secret["project_name"],
+                "OS_USER_DOMAIN_ID": secret["user_domain_id"],
+                "OS_PROJECT_DOMAIN_ID": secret["project_domain_id"],
+            },
+            lambda: tally.stat().st_size,
         )
-        calls.append(sum(" http://" in line for line in done.stdout.splitlines()))
 
-    with measured("openstack", servers, lambda: sum(calls), into), ThreadPoolExecutor(threads) as pool:
-        list(pool.map(make, range(servers)))
+
+def _run(argv: list[str], environment: dict[str, str]) -> None:
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{argv[0]} failed: {(done.stdout + done.stderr)[-2000:]}")
 
 
 def _connected(tenant: Tenant, session: requests.Session) -> Connection:
@@ -169,7 +236,8 @@ def _connected(tenant: Tenant, session: requests.Session) -> Connection:
     )
 
 
-WAYS = (through_govpool, through_sdk, through_command)
+Way = Callable[[Tenant, int, int, list[Measured]], None]
+WAYS: tuple[Way, ...] = (through_govpool, through_sdk, through_command, through_ansible)
 
 
 def main() -> int:
@@ -177,24 +245,33 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.openstack.bench")
     parser.add_argument("--servers", type=int, default=50)
     parser.add_argument("--threads", type=int, default=4)
+    parser.add_argument("--tools", type=Path, help="folder of the commands that are measured beside it")
     parser.add_argument("--output", type=Path)
     given = parser.parse_args()
+    if given.tools:
+        os.environ["PATH"] = f"{given.tools.absolute()}:{os.environ['PATH']}"
     ground, results = bed_ground(), list[Measured]()
+    _measure(through_sdk, ground, 1, 1, [])  # the services' own first time is nobody's
     for way in WAYS:
-        tenant = ground.tenant(f"b{uuid.uuid4().hex[:8]}")
-        admin, project = tenant.admin, tenant.cloud.current_project_id
-        assert admin is not None
-        admin.compute.update_quota_set(project, instances=LIMIT, cores=LIMIT, ram=LIMIT * 1024)
-        admin.block_storage.update_quota_set(project, volumes=LIMIT, gigabytes=LIMIT)
-        admin.network.update_quota(project, ports=LIMIT)
-        try:
-            way(tenant, given.servers, given.threads, results)
-        finally:
-            tenant.remove()
+        _measure(way, ground, given.servers, given.threads, results)
     ground.remove()
     if given.output:
         given.output.write_text(json.dumps([asdict(one) for one in results], indent=2) + "\n")
     return 0
+
+
+def _measure(way: Way, ground: Ground, servers: int, threads: int, into: list[Measured]) -> None:
+    """One way in a project of its own."""
+    tenant = ground.tenant(f"b{uuid.uuid4().hex[:8]}")
+    admin, project = tenant.admin, tenant.cloud.current_project_id
+    assert admin is not None
+    admin.compute.update_quota_set(project, instances=LIMIT, cores=LIMIT, ram=LIMIT * 1024)
+    admin.block_storage.update_quota_set(project, volumes=LIMIT, gigabytes=LIMIT)
+    admin.network.update_quota(project, ports=LIMIT)
+    try:
+        way(tenant, servers, threads, into)
+    finally:
+        tenant.remove()
 
 
 if __name__ == "__main__":

@@ -113,7 +113,8 @@ class Board:
     async def change(self) -> None:
         """Return after something changed, or after a while."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), TICK)
+            async with asyncio.timeout(TICK):
+                await self._changed.wait()
             await asyncio.sleep(SETTLE)
         self._changed.clear()
 

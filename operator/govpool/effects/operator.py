@@ -266,7 +266,8 @@ class Operator:
         every = SWEEP_FIRST
         while True:
             try:
-                await asyncio.wait_for(self._unsure.wait(), every)
+                async with asyncio.timeout(every):
+                    await self._unsure.wait()
                 await asyncio.sleep(SWEEP_AFTER)
                 self._unsure.clear()
             except TimeoutError:

@@ -159,6 +159,8 @@ class WorkQueue:
             self._moved.clear()
             wait = min((due - self._clock.now()).total_seconds(), NAP) if due else NAP
             try:
-                await asyncio.wait_for(self._moved.wait(), max(wait, 0.001))
+                # wait_for() loses a cancellation that comes in the moment in which the event is set.
+                async with asyncio.timeout(max(wait, 0.001)):
+                    await self._moved.wait()
             except TimeoutError:
                 continue

@@ -179,7 +179,9 @@ class Streams:
             if watcher.closed or left <= 0:
                 return
             try:
-                await asyncio.wait_for(watcher.wake.wait(), min(left, _BOOKMARK_SECONDS))
+                # wait_for() loses a cancellation that comes in the moment in which the event is set.
+                async with asyncio.timeout(min(left, _BOOKMARK_SECONDS)):
+                    await watcher.wake.wait()
             except TimeoutError:
                 if bookmarks:
                     await response.write(form.bookmark(self._store.committed_rv))

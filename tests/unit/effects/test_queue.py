@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import pytest
 from effects_ground import HandClock
 
 from govpool.effects.queue import FIRST_BACKOFF, LONGEST_BACKOFF, SLACK, WorkQueue
@@ -149,3 +150,16 @@ def test_overtaken_times_do_not_pile_up() -> None:
         queue.add_at(A, clock.now() + timedelta(days=365) - timedelta(seconds=turn))
     assert len(queue._due) <= SLACK + 4
     assert queue._due_of[A] in {due for due, _ in queue._due}
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_the_heap_ends_when_told_also_in_the_moment_in_which_a_key_is_added(turns: int) -> None:
+    clock = HandClock()
+    queue = WorkQueue(clock)
+    task = asyncio.create_task(queue.run_heap())
+    assert await nothing_comes(queue)
+    queue.add_at(A, clock.now() + timedelta(hours=1))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    assert await asyncio.wait({task}, timeout=10) == ({task}, set())

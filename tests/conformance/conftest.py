@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,11 +105,14 @@ class Watch:
         assert line, "the watch ended"
         return dict(json.loads(line))
 
-    async def names(self, count: int) -> list[tuple[str, str]]:
+    async def names(self, count: int, *, within: Collection[str] = ()) -> list[tuple[str, str]]:
+        """The next events; with ``within`` those of these namespaces: others may still be ending."""
         found = []
         while len(found) < count:
             event = await self.next()
-            found.append((event["type"], event["object"]["metadata"].get("name", "")))
+            metadata = event["object"]["metadata"]
+            if not within or metadata.get("namespace") in within:
+                found.append((event["type"], metadata.get("name", "")))
         return found
 
     async def ended(self, seconds: float = 5.0) -> bool:

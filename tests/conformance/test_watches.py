@@ -94,7 +94,7 @@ async def test_namespaces_do_not_mix(api: Api, widgets: Kind) -> None:
         await api.post(widgets.path, widgets.make("here"))
         await api.delete(f"{other.path}/elsewhere")
         assert await here.names(1) == [("ADDED", "here")]
-        assert await everywhere.names(3) == [
+        assert await everywhere.names(3, within=(other.namespace, widgets.namespace)) == [
             ("ADDED", "elsewhere"),
             ("ADDED", "here"),
             ("DELETED", "elsewhere"),

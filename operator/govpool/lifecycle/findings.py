@@ -193,7 +193,8 @@ def told(notices_: Iterable[RectificationNotice], request: CloudResourceRequest)
     happenings: list[Happening] = []
     reference = RequestReference(name=request.metadata.name, uid=request.metadata.uid)
     for notice in notices_:
-        if not about(notice, reference) or notice.status is None:
+        # What no clause provides for has no effect, as its own condition says: it is no part of the story.
+        if not about(notice, reference) or notice.status is None or not notice.status.article:
             continue
         name, status = notice.metadata.name, notice.status
         happenings.append(

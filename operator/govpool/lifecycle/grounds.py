@@ -12,7 +12,6 @@ from govpool.api.cloudresourcerequest import (
     CloudResourceRequestSpec,
     CloudResourceRequestStatus,
     Confirmations,
-    Happening,
     RequestContent,
     Trial,
 )
@@ -312,26 +311,3 @@ def _a_day_later(confirmations: Confirmations, what: str) -> Confirmations:
     if given is None:
         return confirmations
     return confirmations.model_copy(update={what: given.model_copy(update={"at": given.at + A_DAY})})
-
-
-def happening(ground: Ground, told: Happening) -> Rested:
-    """The grounds of what is told by its key: clocks, escalations, the old environment's days."""
-    kind = told.key.partition("/")[0]
-    if kind in ("overdue", "escalated"):
-        for late in ground.after.deadlines:
-            if late.overdue and late.due is not None and told.at in (late.due, late.escalated_at):
-                seen = inputs({"who": late.who.value, "since": late.since, "due": late.due})
-                otherwise = (message("audit.otherwise.overdue", due=late.due.isoformat()),)
-                return Rested("rules.calendar.WorkCalendar.after_working_days", seen, otherwise)
-    rule, approved = ground.rules.migration, ground.approved
-    if kind == "old-environment" and rule is not None and approved is not None:
-        origin = approved.system.migrated_from
-        seen = inputs(
-            {
-                "cut over": origin.cut_over if origin else None,
-                "kept for": rule.keep_old_environment,
-                "kept until": ground.after.keep_old_environment_until,
-            }
-        )
-        return Rested("rules.migration.keep_until", seen, (message("audit.otherwise.cut-over"),))
-    return Rested("")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from govpool.api.cloudpolicy import ApplicationType, CloudPolicy, CloudPolicySpec, Role, StageRule
+from govpool.api.cloudpolicy import ApplicationType, CloudPolicy, CloudPolicySpec, Role, Stage, StageRule
 from govpool.api.cloudpool import OperatingMode
 from govpool.api.cloudresourcerequest import (
     ApprovedRevision,
@@ -26,6 +26,8 @@ from govpool.rules.calendar import WorkCalendar
 from govpool.rules.citation import clause
 
 OPEN_PHASES = (ServerPhase.OPEN, ServerPhase.HANDED_OVER)
+CARRIED_OUT = (Stage.PROVISION, Stage.BASELINE, Stage.HANDOVER)
+"""Stages that carry an approval out and share one clock (YY-20)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +71,22 @@ class StageContext:
 
     @property
     def due(self) -> datetime | None:
-        """When this stage must be done, counted from the stage before."""
-        return self.calendar.after_working_days(self.before, self.rule.clock) if self.rule.clock else None
+        """When this stage must be done: counted from the stage before, or by the clock that all stages of
+        carrying out share.
+        """
+        if self.rule.clock:
+            return self.calendar.after_working_days(self.before, self.rule.clock)
+        return self.execution_due if self.rule.stage in CARRIED_OUT else None
 
     @property
     def execution_due(self) -> datetime | None:
-        """When carrying out an approval must be done (YY-20): counted once, from its approval."""
+        """When carrying out an approval must be done (YY-20): counted once, from its approval. What follows
+        from it later, a period's turn or the end of a temporary use, has days of its own.
+        """
         if self.rule.clock:
-            return self.due
+            return self.calendar.after_working_days(self.before, self.rule.clock)
+        if self.carried_out_before:
+            return None
         execution = self.regulation.execution
         changing = self.approved.application in (ApplicationType.CHANGE, ApplicationType.MAJOR_CHANGE)
         span = execution.change if changing else execution.new

@@ -38,10 +38,8 @@ def carried_out_by(
         )
     state = status.state.value if status else WorkOrderState.PENDING.value
     progress = (status.progress or status.message) if status else ""
-    due = context.execution_due if work in EXECUTION else None
     return context.waiting(
-        message("OrderRunning", work=work.value, order=order.metadata.name, state=state, progress=progress),
-        due=due,
+        message("OrderRunning", work=work.value, order=order.metadata.name, state=state, progress=progress)
     )
 
 

@@ -36,7 +36,7 @@ def decide(context: StageContext) -> StageResult:
             lagging=", ".join(lagging),
             faults="; ".join(faults),
         )
-        return context.waiting(text, due=context.execution_due, actions=tuple(actions))
+        return context.waiting(text, actions=tuple(actions))
     return context.done(message("ServersOpen", wanted=len(context.plan.wanted)), at=_opened(context))
 
 

@@ -10,6 +10,15 @@ from govpool.api.base import Instant, Model, Name, Title
 from govpool.api.cloudpolicy import ApplicationType, MaterialType
 
 
+class HeldDisk(Model):
+    """A data disk of each server of a group before the emergency."""
+
+    name: Name
+    """The disk."""
+    size_gib: Annotated[int, Field(ge=1)]
+    """Its size in GiB."""
+
+
 class HeldGroup(Model):
     """Servers of a group that were held before the emergency."""
 
@@ -19,6 +28,8 @@ class HeldGroup(Model):
     """How many."""
     item: Name
     """Their catalogue item."""
+    disks: Annotated[list[HeldDisk], Field(max_length=16)] | None = None
+    """Their data disks; none where nobody wrote them down."""
 
 
 class HeldService(Model):

@@ -18,7 +18,7 @@ from govpool.messages import Message, message
 from govpool.rules import cycles
 from govpool.rules.calendar import WorkCalendar
 from govpool.rules.citation import clause
-from govpool.rules.emergency import article_of
+from govpool.rules.emergency import article_of, disks_that_stay
 from govpool.rules.migration import removed_too_early
 from govpool.rules.temporary import while_asked
 
@@ -57,6 +57,20 @@ def _emergency_told(
     if use.over and use.ends:
         ended = message("terms.emergency-over", ends=use.ends.isoformat()).render(observation.language)
         yield happening("EmergencyOver", use.ends, ended, under, f"{key}/over/{use.ends.isoformat()}")
+        if disks := _staying(observation, after):
+            stays = message("terms.disks-stay", disks=disks).render(observation.language)
+            yield happening("DisksStay", use.ends, stays, under, f"{key}/disks/{use.ends.isoformat()}")
+
+
+def _staying(observation: RequestObservation, after: CloudResourceRequestStatus) -> str:
+    """The disks that came or grew in an emergency and stay after it, for people; empty where none do."""
+    use, approved, catalog = after.emergency, after.approved, observation.catalog
+    if use is None or approved is None or catalog is None or not in_force(approved):
+        return ""
+    return ", ".join(
+        f"{one.group}/{one.disk} {one.before_gib} -> {one.gib} GiB x {one.count}"
+        for one in disks_that_stay(approved.content, use, catalog)
+    )
 
 
 def _expansions_told(
@@ -171,6 +185,7 @@ def conditions(
 ) -> list[Condition]:
     """What people ask about spans of use; each only where there is something to tell."""
     parts = (
+        _disks_condition(observation, policy, after),
         _papers_condition(observation, policy, found, after),
         _cycles_condition(observation, policy, found.approved),
         _old_environment_condition(observation, policy, found),
@@ -192,6 +207,21 @@ def _say(
         now=observation.now,
         language=observation.language,
     )
+
+
+def _disks_condition(
+    observation: RequestObservation, policy: CloudPolicySpec, after: CloudResourceRequestStatus
+) -> Condition | None:
+    """BZ-24: what does not go when an emergency ends, because no volume shrinks."""
+    use, disks = after.emergency, _staying(observation, after)
+    if not disks or use is None or use.ends is None or policy.emergency is None:
+        return None
+    under = clause(policy, article_of(policy, policy.emergency, use.finding))
+    if use.over:
+        text = message("terms.disks-stay", disks=disks)
+        return _say(observation, "DisksStay", "EmergencyOver", text, true=True, under=under)
+    text = message("terms.disks-will-stay", disks=disks)
+    return _say(observation, "DisksStay", "EmergencyRuns", text, true=True, under=under)
 
 
 def _papers_condition(

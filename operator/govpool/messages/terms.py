@@ -85,6 +85,16 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "The emergency's use ended {ends}: what came with it is released, backed up, wiped and reclaimed.",
         "应急资源使用期限已于 {ends} 届满：释放资源，备份并清除数据后回收。",
     ),
+    "terms.disks-will-stay": (
+        "These disks came or grew in the emergency and stay when it ends: {disks}. A volume does not shrink; they"
+        " count in the quota and the fee. To give them back, move to a new group of servers and give the old one up.",
+        "应急期间新增或扩容的磁盘在期满后保留：{disks}。存储卷不能缩小，仍计入额度和费用。如需退回，请迁移至新的服务器组后退回原组。",
+    ),
+    "terms.disks-stay": (
+        "The emergency ended and these disks stay: {disks}. A volume does not shrink; they count in the quota and"
+        " the fee. To give them back, move to a new group of servers and give the old one up.",
+        "应急期限已满，下列磁盘保留：{disks}。存储卷不能缩小，仍计入额度和费用。如需退回，请迁移至新的服务器组后退回原组。",
+    ),
     "terms.extension-by": (
         "An extension is asked for by {latest}.",
         "需延期的，应于 {latest} 前申请。",

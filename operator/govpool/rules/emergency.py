@@ -10,7 +10,8 @@ from govpool.api.base import Article
 from govpool.api.cloudpolicy import ApplicationType, CloudPolicySpec, MaterialType
 from govpool.api.cloudresourcerequest import Material, RequestContent, Server, Service, TermKind
 from govpool.api.policy_terms import EmergencyRule, PapersGo, PapersOverdue
-from govpool.api.request_terms import EmergencyUse, HeldGroup, HeldService
+from govpool.api.request_terms import EmergencyUse, HeldDisk, HeldGroup, HeldService
+from govpool.api.servicecatalog import ServiceCatalog
 from govpool.messages import Message, message
 from govpool.rules.calendar import WorkCalendar
 from govpool.rules.citation import clause
@@ -31,6 +32,20 @@ class OverduePapers:
     """When the papers were due."""
     missing: tuple[MaterialType, ...]
     """The papers that are missing; none when only the unit's confirmation of the issue is."""
+
+
+@dataclass(frozen=True, slots=True)
+class StayingDisk:
+    """A disk that came or grew in an emergency and stays after it."""
+
+    group: str
+    disk: str
+    count: int
+    """On how many servers of the group."""
+    before_gib: int
+    """Its size before the emergency; 0 where it was not there."""
+    gib: int
+    """Its size now."""
 
 
 # -- emergency expansion -------------------------------------------------------------------------
@@ -191,7 +206,15 @@ def held_before(content: RequestContent | None) -> tuple[list[HeldGroup], list[H
     """What stays when an emergency ends: what was held when it began."""
     if content is None:
         return [], []
-    groups = [HeldGroup(name=one.name, count=one.count, item=one.item) for one in content.servers]
+    groups = [
+        HeldGroup(
+            name=one.name,
+            count=one.count,
+            item=one.item,
+            disks=[HeldDisk(name=disk.name, size_gib=disk.size_gib) for disk in one.data_disks],
+        )
+        for one in content.servers
+    ]
     services = [HeldService(item=one.item, quantity=one.quantity) for one in content.services]
     return groups, services
 
@@ -199,7 +222,7 @@ def held_before(content: RequestContent | None) -> tuple[list[HeldGroup], list[H
 def after_the_end(content: RequestContent, use: EmergencyUse) -> RequestContent:
     """The content once the emergency is over: what was held before, and nothing that came with it.
 
-    Disks that were added stay: a disk is taken away only with its server.
+    Disks that were added or grew stay, see :func:`disks_that_stay`.
     """
     held = {group.name: group for group in use.held}
     servers: list[Server] = []
@@ -214,6 +237,41 @@ def after_the_end(content: RequestContent, use: EmergencyUse) -> RequestContent:
     return content.model_copy(
         update={"servers": servers, "services": services, "term": term, "business_cycles": []}
     )
+
+
+def disks_that_stay(
+    content: RequestContent, use: EmergencyUse, catalog: ServiceCatalog
+) -> tuple[StayingDisk, ...]:
+    """The disks that came or grew in the emergency on servers that were held before it.
+
+    No volume shrinks and a disk is taken away only with its server, so these stay when the emergency ends
+    (BZ-24): they count in the quota until their servers are given back.
+    """
+    groups = {group.name: group for group in content.servers}
+    found: list[StayingDisk] = []
+    for held in use.held:
+        group = groups.get(held.name)
+        count = min(held.count, group.count) if group else 0
+        if group is None or count == 0:
+            continue
+        had, has = root_gib(catalog, held.item), root_gib(catalog, group.item)
+        if had is not None and has is not None and has > had:
+            found.append(StayingDisk(group.name, "root", count, had, has))
+        if held.disks is None:
+            continue
+        before = {disk.name: disk.size_gib for disk in held.disks}
+        found += [
+            StayingDisk(group.name, disk.name, count, before.get(disk.name, 0), disk.size_gib)
+            for disk in group.data_disks
+            if disk.size_gib > before.get(disk.name, 0)
+        ]
+    return tuple(found)
+
+
+def root_gib(catalog: ServiceCatalog, item: str) -> int | None:
+    """The root disk of a server item, in GiB; None where the catalogue has none."""
+    found = catalog.item(item)
+    return found.provides.root_disk_gib if found else None
 
 
 def holds_nothing(use: EmergencyUse) -> bool:

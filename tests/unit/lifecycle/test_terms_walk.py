@@ -15,6 +15,7 @@ from govpool.api.base import ConditionStatus
 from govpool.api.cloudpolicy import ApplicationType, Role
 from govpool.api.cloudresourcerequest import CloudResourceRequestStatus, Deadline, RequestPhase
 from govpool.api.cloudserver import CloudServer, Desired, ServerPhase
+from govpool.api.tenantquota import Amounts
 from govpool.api.usage import Usage
 from govpool.lifecycle.actions import Action, Announce, WriteSpec
 from govpool.lifecycle.emergency import overdue_papers
@@ -210,6 +211,39 @@ def test_bz_26_1_an_emergency_expansion_reverts_to_what_was_held_before() -> Non
     assert walk.running() == ["doc-approval-app-0"]
     assert walk.waiting()[0] == "Backup"
     assert walk.phase is not RequestPhase.DEREGISTERING
+
+
+def test_bz_24_disks_that_grew_in_an_emergency_stay_after_it_and_are_told() -> None:
+    """No volume shrinks: what stays is told with its article, and counts in the quota."""
+    walk = Term(BOZHOU, {"servers": [group(count=1, gib=1)]})
+    decisions(walk)
+    walk.open_all()
+    walk.file("Trial", "SecurityTest")
+    walk.confirm("agreement")
+    assert walk.condition("DisksStay") is None
+    before = _reserved(walk).storage_gib
+    walk.edit(servers=[group(count=2, gib=3)], **EMERGENCY)
+    walk.approve()
+    walk.open_all()
+    assert walk.condition("DisksStay") == (ConditionStatus.TRUE, "EmergencyRuns")
+    assert walk.state.emergency is not None and walk.state.emergency.ends is not None
+    ends = walk.state.emergency.ends
+    assert walk.told("DisksStay") == []
+    walk.until(ends + timedelta(seconds=1))
+    assert walk.condition("DisksStay") == (ConditionStatus.TRUE, "EmergencyOver")
+    assert walk.told("DisksStay") == [(ends, "BZ-24")]
+    (stays,) = (one for one in walk.state.conditions if one.type == "DisksStay")
+    assert "app/data 1 -> 3 GiB x 1" in stays.message and "BZ-24" in stays.message
+    (kept,) = (s for n, s in walk.servers.items() if n in walk.running())
+    assert sum(disk.size_gib for disk in kept.spec.disks if not disk.root) == 3
+    # The other server counts until it was seen to be gone.
+    assert _reserved(walk).storage_gib == 2 * (before + 2)
+
+
+def _reserved(walk: Term) -> Amounts:
+    assert walk.quota.status is not None
+    (own,) = walk.quota.status.reservations
+    return own.amounts
 
 
 def bottleneck(count: int) -> tuple[Term, str]:

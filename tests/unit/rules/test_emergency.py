@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from rules_support import Obj, at, catalog, content, end_of, policy, refusals, rules
+from rules_support import Obj, at, catalog, content, end_of, group, policy, refusals, rules
 
 from govpool.api.cloudpolicy import ApplicationType, CloudPolicySpec, MaterialType
 from govpool.api.cloudresourcerequest import Material
 from govpool.api.finding import RequestFinding
 from govpool.api.rectification_words import NoticeFinding
 from govpool.api.request_terms import EmergencyUse
+from govpool.api.servicecatalog import ServiceCatalog
 from govpool.rules.admission_term import check
 from govpool.rules.change import classify
 from govpool.rules.emergency import (
     after_the_end,
     application_of_papers,
+    disks_that_stay,
     ends,
     extension_until,
     held_before,
@@ -345,6 +347,51 @@ def test_bz_24_at_the_end_what_was_held_before_stays() -> None:
         ("extra", 0),
     ]
     assert not holds_nothing(use)
+
+
+def staying(
+    before: Obj, after: Obj, within: ServiceCatalog | None = None, **forgotten: Any
+) -> list[tuple[str, str, int, int, int]]:
+    groups, services = held_before(content({"servers": [before]}))
+    groups = [one.model_copy(update=forgotten) for one in groups]
+    use = EmergencyUse(revision=2, ahead_of=ApplicationType.CHANGE, held=groups, services=services)
+    found = disks_that_stay(content({"servers": [after]}), use, within or catalog())
+    return [(one.group, one.disk, one.count, one.before_gib, one.gib) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "stay"),
+    [
+        (group(gib=10), group(gib=10), []),
+        (group(gib=10), group(gib=40), [("app", "data", 1, 10, 40)]),
+        (group(count=2, gib=10), group(count=5, gib=11), [("app", "data", 2, 10, 11)]),
+        (group(count=5, gib=10), group(count=2, gib=11), [("app", "data", 2, 10, 11)]),
+        (group(dataDisks=[]), group(gib=8), [("app", "data", 1, 0, 8)]),
+        (group(count=0, gib=10), group(count=3, gib=40), []),
+    ],
+)
+def test_bz_24_disks_that_came_or_grew_in_an_emergency_stay(
+    before: Obj, after: Obj, stay: list[tuple[str, str, int, int, int]]
+) -> None:
+    assert staying(before, after) == stay
+
+
+def test_bz_24_a_larger_root_disk_stays_too() -> None:
+    known = catalog()
+    items = [
+        one.model_copy(update={"provides": one.provides.model_copy(update={"root_disk_gib": 40})})
+        if one.name == "ecs-4c8g"
+        else one
+        for one in known.spec.items
+    ]
+    larger = known.model_copy(update={"spec": known.spec.model_copy(update={"items": items})})
+    small, large = group(item="ecs-1c1g"), group(item="ecs-4c8g")
+    assert staying(small, large) == []
+    assert staying(small, large, within=larger) == [("app", "root", 1, 1, 40)]
+
+
+def test_bz_24_of_disks_that_nobody_wrote_down_nothing_is_told() -> None:
+    assert staying(group(gib=10), group(gib=40), disks=None) == []
 
 
 def test_bz_24_at_the_end_of_one_that_began_from_nothing_nothing_stays() -> None:

@@ -37,7 +37,7 @@ test: $(READY) lint ## Lint, then every test but the benchmarks (TESTS=tests/uni
 
 .PHONY: test-openstack
 test-openstack: $(READY) ## The provider's tests on a real OpenStack: the bed's, or the one that OS_CLOUD names
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.openstack.bed run -- $(PYTEST) tests/openstack $(ARGS)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.openstack.bed run -- $(BIN)/python -m tests.openstack.suite $(ARGS)
 
 .PHONY: test-cluster
 test-cluster: $(READY) ## Charts, roles, policies and the whole life on the API server of KUBECONFIG; it is filled and emptied

@@ -17,6 +17,12 @@ import pytest
 WHERE = os.environ.get("GOVPOOL_TEST_OPENSTACK", "")
 collect_ignore_glob = [] if WHERE else ["test_*.py"]
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A marker of these tests alone."""
+    config.addinivalue_line("markers", "alone: stops services, or needs the machine for itself")
+
+
 if WHERE:
     sys.path.insert(0, str(Path(__file__).parent))  # importlib mode puts no test folder on the path
     sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))

@@ -6,14 +6,18 @@ import os
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import requests
+from contract_pools import Pool, want_machine
 from openstack.connection import Connection
 
 import openstack
 from govpool_providers.base import PoolConnection, Size
+from govpool_providers.openstack import OpenStackProvider
+from openstack import exceptions
 
 SIZES = (Size(1, 1), Size(2, 1), Size(1, 2), Size(2, 2), Size(1, 3))
 QUOTA = 50
@@ -231,4 +235,18 @@ def _ensure_flavor(admin: Connection, size: Size) -> None:
     """A flavour; it stays, since test runs side by side share it and the bed is thrown away."""
     name = f"test-{size.vcpu}c{size.memory_gib}g"
     if admin.compute.find_flavor(name) is None:
-        admin.compute.create_flavor(name=name, ram=size.memory_gib * 1024, vcpus=size.vcpu, disk=0)
+        with suppress(exceptions.ConflictException):  # made by a run beside this one
+            admin.compute.create_flavor(name=name, ram=size.memory_gib * 1024, vcpus=size.vcpu, disk=0)
+
+
+def opened(tenant: Tenant, cable: Cable | None = None, **settings: str) -> OpenStackProvider:
+    """The tenant's pool with other settings, or over a cable."""
+    given = tenant.connection
+    return OpenStackProvider(replace(given, settings={**given.settings, **settings}), http=cable)
+
+
+def finish(pool: Pool, tenant: Tenant) -> None:
+    """Go on as an operator that was started anew, and see that there is one of each."""
+    pool.build(want_machine(), opened(tenant))
+    assert len(list(tenant.cloud.compute.servers())) == 1
+    assert sorted(volume.name for volume in tenant.cloud.block_storage.volumes()) == ["m1-data1", "m1-root"]

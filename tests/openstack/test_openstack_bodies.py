@@ -23,9 +23,11 @@ from govpool_providers.openstack import OpenStackProvider, leftovers, purge
 
 pytestmark = [
     pytest.mark.root,
+    pytest.mark.alone,
     pytest.mark.timeout(600),
     pytest.mark.skipif(os.environ.get("GOVPOOL_TEST_OPENSTACK") != "bed", reason="bodies are the bed's"),
 ]
+PATIENCE, NO_ANSWER = 20.0, 255
 OWNER = Owner("uid-1", "doc-approval", "bureau", 1)
 
 
@@ -59,7 +61,10 @@ class Login:
         options += ["ConnectTimeout=3"]
         given = [part for option in options for part in ("-o", option)]
         argv = ["ssh", "-F", "none", *given, "-i", str(self._key), f"govpool@{address}", command]
-        return subprocess.run(argv, capture_output=True, text=True, check=False)
+        try:
+            return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=PATIENCE)
+        except subprocess.TimeoutExpired:  # the cable was pulled in the middle: ssh itself waits for ever
+            return subprocess.CompletedProcess(argv, NO_ANSWER, "", "no answer")
 
     def say(self, address: str, command: str) -> str:
         """What the command says, once the machine lets us in."""

@@ -20,6 +20,7 @@ from tests.openstack.demo import cloud_file
 
 pytestmark = [
     pytest.mark.root,
+    pytest.mark.alone,
     pytest.mark.skipif(os.environ.get("GOVPOOL_TEST_OPENSTACK") != "bed", reason="bodies are the bed's"),
 ]
 

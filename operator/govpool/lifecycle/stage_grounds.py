@@ -17,6 +17,7 @@ from govpool.rules.delivery import missing_reports, required_reports
 from govpool.rules.errors import UnknownItem
 from govpool.rules.otherwise import other_quota
 from govpool.rules.quota import check, limit_of, others_hold, reserved
+from govpool.rules.right_sizing import advice
 
 
 def stage(ground: Ground, approved: ApprovedRevision, result: StageResult) -> Rested:
@@ -140,6 +141,13 @@ def _trial(ground: Ground, _: ApprovedRevision) -> Rested:
     return Rested("rules.trial.trial", seen, later_trial(ground.rules, days))
 
 
+def _advised(ground: Ground, _: ApprovedRevision) -> Rested:
+    usage = [(s.metadata.name, s.status.usage if s.status else None) for s in _servers(ground)]
+    told = advice(ground.rules, usage, ground.observation.now)
+    seen = [(one.server, one.figures or "nothing was measured") for one in told]
+    return Rested("rules.right_sizing.advice", inputs(seen), (message("audit.otherwise.advice"),))
+
+
 def _confirmed(ground: Ground, _: ApprovedRevision) -> Rested:
     given = ground.observation.request.spec.confirmations.delivery
     seen = inputs({"by": given.by, "at": given.at} if given else {})
@@ -174,6 +182,18 @@ def _backed_up(ground: Ground, _: ApprovedRevision) -> Rested:
     return Rested(rule, inputs(seen), (message("audit.otherwise.receipt"),))
 
 
+def _reclaimed(ground: Ground, _: ApprovedRevision) -> Rested:
+    seen = [
+        (f"{server.metadata.name}/{disk.name}", f"seen absent {disk.absence.at.isoformat()}")
+        for server in _servers(ground)
+        if server.status
+        for disk in server.status.disks
+        if disk.absence
+    ]
+    seen = seen or [("disks that left", "none")]
+    return Rested("lifecycle.stages.reclaim.decide", inputs(seen), (message("audit.otherwise.reclaimed"),))
+
+
 def _terminated(ground: Ground, approved: ApprovedRevision) -> Rested:
     ends = ground.observation.request.spec.confirmations.terminations
     seen = [(t.by, t.at) for t in ends if t.approval == approved.approval]
@@ -195,10 +215,12 @@ _STAGES: dict[Stage, Callable[[Ground, ApprovedRevision], Rested]] = {
     Stage.HANDOVER: _handover,
     Stage.TRIAL: _trial,
     Stage.REPORTS: _reports,
+    Stage.RIGHT_SIZING: _advised,
     Stage.AGREEMENT: _agreed,
     Stage.CONFIRMATION: _confirmed,
     Stage.BACKUP: _backed_up,
     Stage.WIPE: _wiped,
+    Stage.RECLAIM: _reclaimed,
     Stage.TERMINATION: _terminated,
     Stage.CERTIFICATE: _certified,
 }

@@ -315,6 +315,14 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "Rectified before {due}, it would not have been enforced; once rectified, it is lifted.",
         "若在 {due} 前整改到位，则不采取该措施；整改到位后即予解除。",
     ),
+    "audit.otherwise.advice": (
+        "It follows the figures that are on record by then: with others, their rules would advise otherwise.",
+        "建议以届时已记录的监测数据为准：数据不同，则按相应条款另行建议。",
+    ),
+    "audit.otherwise.reclaimed": (
+        "One server or disk that was still seen in the pool would have held it up, and the quota with it.",
+        "只要资源池中仍能看到一台云服务器或一块磁盘，即不算回收完毕，额度亦不归还。",
+    ),
     # -- the command line
     "audit.cli.whole": ("whole", "完整"),
     "audit.cli.broken": ("NOT WHOLE", "不完整"),

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from govpool.api.base import Instant, Model, ShortText, Text, Title
 from govpool.api.rectification_words import NoticeFinding
+
+
+class TextInBoth(Model):
+    """A text that govpool wrote, in both languages."""
+
+    en: Text
+    """English."""
+    zh: Text
+    """Chinese."""
+
+    def of(self, language: Literal["en", "zh"]) -> str:
+        """The text in one language."""
+        return self.en if language == "en" else self.zh
 
 
 class Figure(Model):
@@ -30,6 +43,8 @@ class RequestFinding(Model):
     """The CloudServer that it is about; none: the system as a whole."""
     text: Text
     """What was found and what to do next, for people."""
+    words: TextInBoth | None = None
+    """The same in both languages."""
     article: ShortText
     """Clause that it follows, with the policy's code."""
     since: Instant

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -24,7 +24,7 @@ from govpool.api.base import (
     Title,
 )
 from govpool.api.cloudpolicy import Role
-from govpool.api.finding import Figure
+from govpool.api.finding import Figure, TextInBoth
 from govpool.api.rectification_words import Enforcement, NoticeFinding
 
 
@@ -91,6 +91,15 @@ class NoticeDecision(Model):
     )
 
 
+class NoticeWords(Model):
+    """A notice in both languages: one that govpool gave."""
+
+    detail: TextInBoth
+    """What was found."""
+    demand: TextInBoth
+    """What the unit has to do."""
+
+
 class RectificationNoticeSpec(Model):
     """The notice. Only statements, the experts' opinion and decisions are ever added."""
 
@@ -104,6 +113,8 @@ class RectificationNoticeSpec(Model):
     """What was found, in words."""
     demand: Text
     """What the unit has to do."""
+    words: NoticeWords | None = None
+    """Both in both languages, where govpool gave the notice; what a person wrote stands as written."""
     evidence: Annotated[list[Figure], Field(max_length=32)] = []
     """The figures that it rests on."""
     article: ShortText = ""
@@ -125,6 +136,8 @@ class RectificationNoticeSpec(Model):
             " && (!has(self.request) || self.request == oldSelf.request)"
             " && self.policy == oldSelf.policy && self.finding == oldSelf.finding"
             " && self.detail == oldSelf.detail && self.demand == oldSelf.demand"
+            " && has(self.words) == has(oldSelf.words)"
+            " && (!has(self.words) || self.words == oldSelf.words)"
             " && self.evidence == oldSelf.evidence && self.article == oldSelf.article"
             " && self.issued == oldSelf.issued && self.issuedBy == oldSelf.issuedBy",
             "a notice that was given is immutable: decide Withdrawn and give another",
@@ -253,6 +266,14 @@ class RectificationNotice(Resource):
     )
     spec: RectificationNoticeSpec
     status: RectificationNoticeStatus | None = None
+
+    def detail_in(self, language: Literal["en", "zh"]) -> str:
+        """What was found; in the language where govpool gave the notice, else as it was written."""
+        return self.spec.words.detail.of(language) if self.spec.words else self.spec.detail
+
+    def demand_in(self, language: Literal["en", "zh"]) -> str:
+        """What the unit has to do; the same."""
+        return self.spec.words.demand.of(language) if self.spec.words else self.spec.demand
 
     @property
     def enforced(self) -> tuple[Enforcement, ...]:

@@ -21,6 +21,7 @@ from govpool.api.cloudresourcerequest import (
     StageState,
 )
 from govpool.api.cloudserver import CloudServer
+from govpool.api.finding import RequestFinding
 from govpool.api.rectificationnotice import RectificationNotice
 from govpool.api.workorder import WorkOrder
 from govpool.lifecycle.duties import duties
@@ -37,7 +38,7 @@ MARKS = {
     StageState.FAILED: "[red]✗[/]",
     StageState.UNKNOWN: "[red]?[/]",
 }
-TROUBLES = ("Drifted", "Overdue", "DeletionBlocked", "Paused", "CalendarAnnounced", "Admitted")
+TROUBLES = ("Drifted", "Overdue", "DeletionBlocked", "Paused", "CalendarAnnounced", "Admitted", "DisksStay")
 """Conditions that somebody should know of when they are not as usual."""
 
 
@@ -157,6 +158,10 @@ def _attention(status: CloudResourceRequestStatus, language: Language) -> list[R
     return list(told)
 
 
+def _said(one: RequestFinding, language: Language) -> str:
+    return one.words.of(language) if one.words else one.text
+
+
 def _against(story: Story, status: CloudResourceRequestStatus, language: Language) -> list[RenderableType]:
     """Open notices with whose turn it is, and what was found."""
     rows = [
@@ -166,13 +171,13 @@ def _against(story: Story, status: CloudResourceRequestStatus, language: Languag
             word(duty.who.value, language),
             moment(duty.due),
             duty.article,
-            notice.spec.detail,
+            notice.detail_in(language),
         )
         for notice in story.notices
         for duty in duties(notice, story.now)
     ]
     rows += [
-        ("", word(one.finding.value, language), "", moment(one.since), one.article, one.text)
+        ("", word(one.finding.value, language), "", moment(one.since), one.article, _said(one, language))
         for one in status.findings
     ]
     if not rows:

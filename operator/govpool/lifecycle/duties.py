@@ -14,6 +14,7 @@ from enum import StrEnum
 from govpool.api.base import Resource
 from govpool.api.cloudpool import CloudPool
 from govpool.api.cloudresourcerequest import CloudResourceRequest, Deadline, RequestPhase, StageState
+from govpool.api.finding import TextInBoth
 from govpool.api.policy_roles import Role
 from govpool.api.rectificationnotice import NoticeState, RectificationNotice
 from govpool.api.workorder import Executor, WorkOrder, WorkOrderState
@@ -58,6 +59,8 @@ class Duty:
     """Which clock it is: stays while it runs, whatever its text says by then."""
     failed: bool = False
     """Whether it waits because something failed, and not by its nature."""
+    words: TextInBoth | None = None
+    """``what`` in both languages, where govpool wrote it so."""
 
 
 def duties(resource: Resource, now: datetime) -> Iterator[Duty]:
@@ -120,6 +123,7 @@ def _of_notice(notice: RectificationNotice, now: datetime) -> Iterator[Duty]:
     late = status.state is NoticeState.OVERDUE or (
         status.state is NoticeState.OPEN and status.due is not None and now > status.due
     )
+    words = notice.spec.words
     yield Duty(
         about=notice,
         step=RECTIFICATION,
@@ -130,6 +134,7 @@ def _of_notice(notice: RectificationNotice, now: datetime) -> Iterator[Duty]:
         due=status.due,
         urgency=Urgency.OVERDUE if late else Urgency.RUNNING,
         clock=(status.state, len(notice.spec.statements), len(notice.spec.decisions)),
+        words=(words.demand if status.who is Role.UNIT else words.detail) if words else None,
     )
 
 

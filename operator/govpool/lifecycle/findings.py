@@ -17,8 +17,8 @@ from govpool.api.cloudresourcerequest import (
     Trial,
 )
 from govpool.api.cloudserver import ServerPhase
-from govpool.api.finding import Figure, RequestFinding
-from govpool.api.rectificationnotice import RectificationNotice, RectificationNoticeSpec
+from govpool.api.finding import Figure, RequestFinding, TextInBoth
+from govpool.api.rectificationnotice import NoticeWords, RectificationNotice, RectificationNoticeSpec
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.lifecycle.actions import Create
 from govpool.lifecycle.conditions import MAX_MESSAGE
@@ -27,7 +27,7 @@ from govpool.lifecycle.enforcement import about
 from govpool.lifecycle.naming import made_for, short
 from govpool.lifecycle.observation import RequestObservation
 from govpool.lifecycle.wanted import server_phase
-from govpool.messages import Language
+from govpool.messages import Language, Message, message
 from govpool.rules.amounts import amounts
 from govpool.rules.findings import (
     Finding,
@@ -118,6 +118,7 @@ def recorded(
             finding=finding.finding,
             server=finding.server,
             text=finding.message.render(language)[:MAX_MESSAGE],
+            words=in_both(finding.message),
             article=finding.clause,
             since=since.get(finding.key, now),
             soft=finding.soft,
@@ -126,6 +127,11 @@ def recorded(
         )
         for finding in found
     ][:MAX_FINDINGS]
+
+
+def in_both(text: Message) -> TextInBoth:
+    """The text in both languages."""
+    return TextInBoth(en=text.render("en")[:MAX_MESSAGE], zh=text.render("zh")[:MAX_MESSAGE])
 
 
 def reduced(
@@ -169,7 +175,8 @@ def _name(request: str, uid: str, finding: RequestFinding) -> str:
 def _notice(
     observation: RequestObservation, policy: CloudPolicy, finding: RequestFinding, name: str
 ) -> RectificationNotice:
-    request = observation.request
+    request, demanded = observation.request, demand(finding.finding)
+    words = NoticeWords(detail=finding.words, demand=in_both(demanded)) if finding.words else None
     return RectificationNotice(
         kind=RectificationNotice.DEFINITION.kind,
         # Not owned: a notice is a record and outlives the request that it was given for.
@@ -179,7 +186,8 @@ def _notice(
             policy=policy.metadata.name,
             finding=finding.finding,
             detail=finding.text,
-            demand=demand(finding.finding).render(observation.language),
+            demand=demanded.render(observation.language),
+            words=words,
             evidence=finding.figures,
             article=finding.article,
             issued=observation.now,
@@ -188,7 +196,9 @@ def _notice(
     )
 
 
-def told(notices_: Iterable[RectificationNotice], request: CloudResourceRequest) -> list[Happening]:
+def told(
+    notices_: Iterable[RectificationNotice], request: CloudResourceRequest, language: Language = "en"
+) -> list[Happening]:
     """The notices of a request, for its story."""
     happenings: list[Happening] = []
     reference = RequestReference(name=request.metadata.name, uid=request.metadata.uid)
@@ -202,7 +212,7 @@ def told(notices_: Iterable[RectificationNotice], request: CloudResourceRequest)
                 at=notice.spec.issued,
                 actor=notice.spec.issued_by,
                 what=f"RectificationNotice: {notice.spec.finding.value}",
-                detail=notice.spec.detail,
+                detail=notice.detail_in(language),
                 article=status.article,
                 key=f"notice/{name}",
             )
@@ -220,12 +230,21 @@ def told(notices_: Iterable[RectificationNotice], request: CloudResourceRequest)
         ]
         for record in status.enforcement:
             key = f"notice/{name}/{record.action.value}/{record.since.isoformat()}"
-            happenings.append(_enforced(record.since, record.by, record.action.value, record.article, key))
+            told_to = _copied(status.copies, language)
+            happenings.append(
+                _enforced(record.since, record.by, record.action.value, record.article, key, told_to)
+            )
             if record.lifted is not None:
                 what = f"{record.action.value}: lifted"
                 happenings.append(_enforced(record.lifted, "govpool", what, record.article, f"{key}/lifted"))
     return happenings
 
 
-def _enforced(at: datetime, actor: str, what: str, article: str, key: str) -> Happening:
-    return Happening(at=at, actor=actor, what=what, article=article, key=key)
+def _copied(names: Iterable[str], language: Language) -> str:
+    """Who gets a copy of what was enforced (抄送); empty where the regulation names nobody."""
+    named = ", ".join(names)
+    return message("notice.copied", recipients=named).render(language) if named else ""
+
+
+def _enforced(at: datetime, actor: str, what: str, article: str, key: str, detail: str = "") -> Happening:
+    return Happening(at=at, actor=actor, what=what, detail=detail, article=article, key=key)

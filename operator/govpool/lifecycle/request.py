@@ -204,7 +204,7 @@ def _others_tell(
     """What else happened, in one language."""
     return [
         *terms.happenings(replace(observation, language=language), policy.spec, found, after),
-        *findings.told(observation.notices, observation.request),
+        *findings.told(observation.notices, observation.request, language),
     ]
 
 

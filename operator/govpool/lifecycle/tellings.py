@@ -14,10 +14,12 @@ from enum import StrEnum
 from govpool.api.base import Resource
 from govpool.api.cloudpool import CloudPool
 from govpool.api.cloudresourcerequest import CloudResourceRequest
+from govpool.api.finding import TextInBoth
 from govpool.api.policy_roles import Role
 from govpool.api.rectificationnotice import EnforcementTaken, RectificationNotice
 from govpool.api.workorder import Executor, WorkOrder, WorkOrderState
 from govpool.lifecycle.duties import RECTIFICATION, UNFINISHED, Duty, Urgency, duties
+from govpool.messages import Language
 
 
 class Topic(StrEnum):
@@ -65,6 +67,12 @@ class Telling:
     enforced: EnforcementTaken | None = None
     soft: bool = False
     """Whether it only proposes."""
+    words: TextInBoth | None = None
+    """``what`` in both languages, where it is known so."""
+
+    def what_in(self, language: Language) -> str:
+        """What it is about, in the reader's language where it is known so."""
+        return self.words.of(language) if self.words else self.what
 
 
 def tellings(resource: Resource, now: datetime, orders: Iterable[WorkOrder] = ()) -> Iterator[Telling]:
@@ -126,6 +134,7 @@ def _told(topic: Topic, duty: Duty, to: Role | None) -> Telling:
         to=to,
         who=duty.who,
         due=duty.due,
+        words=duty.words,
     )
 
 
@@ -145,6 +154,7 @@ def _findings(request: CloudResourceRequest) -> Iterator[Telling]:
             article=one.article,
             to=Role.UNIT,
             soft=one.soft,
+            words=one.words,
         )
 
 
@@ -166,4 +176,5 @@ def _copies(notice: RectificationNotice) -> Iterator[Telling]:
                 to=None,
                 recipient=name,
                 enforced=taken,
+                words=notice.spec.words.detail if notice.spec.words else None,
             )

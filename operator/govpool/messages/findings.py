@@ -25,9 +25,13 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{server}: use is still low ({figures}) after the reduction of {reduced}.",
         "{server}：{reduced} 调减后使用率仍较低（{figures}）。",
     ),
-    "finding.UnusedTrial": (
-        "The trial ended at {ends} and nobody had used it ({grounds}).",
-        "试运行于 {ends} 结束，期间未使用（{grounds}）。",
+    "finding.UnusedTrial.stated": (
+        "The trial ended at {ends} and nobody had used it (stated by {by}).",
+        "试运行于 {ends} 结束，期间未使用（{by} 说明）。",
+    ),
+    "finding.UnusedTrial.measured": (
+        "The trial ended at {ends} and nobody had used it (figures of {servers}).",
+        "试运行于 {ends} 结束，期间未使用（{servers} 的监测数据）。",
     ),
     "finding.EvidenceMissing": (
         "{material} is missing. File it in materials with its date.",
@@ -58,8 +62,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{count} {count:finding stands|findings stand}: {texts} Nothing of it acts by itself.",
         "共有 {count} 项问题：{texts} 均不会自行触发处置。",
     ),
-    "unused.stated": ("stated by {by}", "{by} 说明"),
-    "unused.figures": ("figures of {servers}", "{servers} 的监测数据"),
     "notice.demand.Reduce": (
         "Merge, clean up or reduce what is hardly used, or show why it is needed.",
         "请整合、清理或核减使用率较低的资源，或说明保留理由。",
@@ -89,6 +91,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "notice.Enforced": ("Enforced: {actions}.", "已采取措施：{actions}。"),
     "notice.Rectified": ("Rectified; nothing is enforced any more.", "已整改；处置措施已解除。"),
     "notice.Withdrawn": ("Withdrawn; nothing is enforced any more.", "已撤回；处置措施已解除。"),
+    "notice.copied": ("A copy goes to {recipients}.", "抄送：{recipients}。"),
     "notice.PolicyMissing": (
         "CloudPolicy {policy} is not there: nothing is enforced or lifted. Create it.",
         "未找到 CloudPolicy {policy}：不采取也不解除任何措施。请先创建。",

@@ -220,17 +220,18 @@ def unused_trial(
         return None
     stated = confirmations.unused
     if stated is not None:
-        grounds = message("unused.stated", by=stated.by)
+        text = message("finding.UnusedTrial.stated", ends=trial.ends.isoformat(), by=stated.by)
         figures: tuple[tuple[str, str], ...] = (("statedBy", stated.by), ("at", stated.at.isoformat()))
     elif servers and all(_never_used(usage, trial.ends, now) for usage in servers.values()):
-        grounds = message("unused.figures", servers=", ".join(servers))
+        shown = ", ".join(servers)
+        text = message("finding.UnusedTrial.measured", ends=trial.ends.isoformat(), servers=shown)
         figures = tuple((name, f"inUse: false, {_until(usage)}") for name, usage in servers.items())[:16]
     else:
         return None
     return Finding(
         key="unused-trial",
         finding=NoticeFinding.UNUSED_TRIAL,
-        message=message("finding.UnusedTrial", ends=trial.ends.isoformat(), grounds=grounds.render()),
+        message=text,
         clause=clause(policy, rule.article),
         figures=figures,
     )

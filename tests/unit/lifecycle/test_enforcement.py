@@ -311,6 +311,9 @@ def test_jn_15_govpool_gives_one_notice_for_an_unused_trial() -> None:
     )
     assert (made.spec.finding, made.spec.article) == (NoticeFinding.UNUSED_TRIAL, "JN-15")
     assert made.spec.issued_by == "govpool"
+    assert made.detail_in("zh") != made.detail_in("en") == made.spec.detail
+    assert "试运行" in made.detail_in("zh") and "stated" not in made.detail_in("zh")
+    assert "收回资源" in made.demand_in("zh") and made.demand_in("en") == made.spec.demand
     assert made.metadata.owner_references == ()
     again = replace(observation, notices=(stored(made),))
     assert not [a for a in request_core.decide(again).actions if isinstance(a, Create)]

@@ -20,7 +20,7 @@ from govpool.api.cloudresourcerequest import (
     StageState,
     StageStatus,
 )
-from govpool.api.finding import RequestFinding
+from govpool.api.finding import RequestFinding, TextInBoth
 from govpool.api.policy_pool import Duty as FiledDuty
 from govpool.api.policy_pool import Frequency, PeriodicDue
 from govpool.api.policy_roles import Role
@@ -174,6 +174,17 @@ def test_yy_22_a_notice_is_told_at_each_turn_and_its_enforcement_to_finance_and_
     assert enforced[1].enforced == taken and enforced[0].key != first.key
     lifted = status.model_copy(update={"enforcement": [taken.model_copy(update={"lifted": NOW})]})
     assert topics(told(notice.model_copy(update={"status": lifted}))) == [("Notice", "unit")]
+
+
+def test_what_govpool_wrote_is_told_in_the_readers_language() -> None:
+    words = TextInBoth(en="3 % used", zh="使用率3%")
+    found = RequestFinding(
+        key="use/a/cpu", finding=NoticeFinding.REDUCE, text=words.en, words=words, article="YY-22", since=NOW
+    )
+    (one,) = told(of(findings=[found]))
+    assert (one.what_in("en"), one.what_in("zh")) == ("3 % used", "使用率3%")
+    (one,) = told(of(findings=[found.model_copy(update={"words": None})]))
+    assert one.what_in("zh") == "3 % used", "what a person wrote is told as it was written"
 
 
 def test_a_finding_is_told_to_the_unit_once_for_as_long_as_it_lasts() -> None:

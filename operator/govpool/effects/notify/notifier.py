@@ -80,6 +80,7 @@ class Notifier:
         self._dirty: set[Key] = set()
         self._wake = asyncio.Event()
         self._offered: dict[Key, frozenset[str]] = {}
+        self._unaddressed: set[tuple[str, str]] = set()
 
     def touched(self, resource: Resource) -> None:
         """The object changed or is gone."""
@@ -146,6 +147,7 @@ class Notifier:
         if isinstance(config, SmtpConfig):
             addresses = recipients(config, telling, quota)
             if not addresses:
+                self._nobody(config, telling)
                 return None
         unit = quota.spec.unit_name if quota else namespace
         return Item(
@@ -156,6 +158,13 @@ class Notifier:
             unit,
             addresses,
         )
+
+    def _nobody(self, config: SmtpConfig, telling: Telling) -> None:
+        """Say once of a recipient of copies that this channel knows no address of."""
+        missing = (config.name, telling.recipient)
+        if telling.recipient and missing not in self._unaddressed:
+            self._unaddressed.add(missing)
+            log.warning("channel %s knows nobody behind %s: enter who gets its copies under copies", *missing)
 
     def _system(self, telling: Telling) -> str:
         """What people call the system; else the object's own name."""

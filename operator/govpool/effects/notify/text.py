@@ -53,8 +53,8 @@ def _lines(telling: Telling, unit: str, language: Language) -> Iterator[str]:
         yield say("enforced", actions=telling.enforced.action.value, since=since)
     if telling.article:
         yield say("article", article=telling.article)
-    if telling.what:
-        shown = telling.what if len(telling.what) <= MAX_WHAT else f"{telling.what[: MAX_WHAT - 1]}…"
+    if what := telling.what_in(language):
+        shown = what if len(what) <= MAX_WHAT else f"{what[: MAX_WHAT - 1]}…"
         yield say("what", what=shown)
     if telling.soft:
         yield say("soft")

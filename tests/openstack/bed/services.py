@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.openstack.bed.layout import APIS, DATABASES, Layout
+import keystoneauth1.exceptions
+from tests.openstack.bed.layout import APIS, CLOUD, DATABASES, Layout
 from tests.openstack.bed.processes import BedError, do, listening, names, running, start, stop, until
 
 WSGI = {
@@ -27,6 +28,15 @@ DAEMONS = {
     "cinder-scheduler": "cinder/cinder.conf",
     "cinder-volume": "cinder/cinder.conf",
 }
+FIRST_LOOKS = {
+    "keystone": ("identity", "/projects"),
+    "placement": ("placement", "/resource_providers"),
+    "glance": ("image", "/images"),
+    "neutron": ("network", "/networks"),
+    "nova": ("compute", "/servers"),
+    "cinder": ("block_storage", "/volumes"),
+}
+"""openstacksdk's name of each service, and a listing that it has."""
 BASE = ("mariadb", "epmd", "rabbitmq")
 THREADS = 8
 
@@ -261,6 +271,27 @@ def await_api(bed: Layout, service: str) -> None:
         return answers(bed, service)
 
     until(f"{service} answers (see {bed.log}/{service}-api.log)", 120, answering)
+    until(f"{service} has read its policy", 120, lambda: _first_look(bed, service))
+
+
+def _first_look(bed: Layout, service: str) -> bool:
+    """Whether a first request of the administrator's was answered.
+
+    A service reads its policy during its first request. Others that come meanwhile, in other threads, find
+    half of it and are refused with 403.
+    """
+    import openstack.config
+    import openstack.connection
+
+    proxy, path = FIRST_LOOKS[service]
+    config = openstack.config.OpenStackConfig(config_files=[str(bed.clouds_yaml)], load_envvars=False)
+    cloud = openstack.connection.Connection(config=config.get_one(CLOUD))
+    try:
+        return bool(getattr(cloud, proxy).get(path).ok)
+    except (openstack.exceptions.SDKException, keystoneauth1.exceptions.ClientException, OSError):
+        return False
+    finally:
+        cloud.close()
 
 
 def stop_all(bed: Layout) -> None:

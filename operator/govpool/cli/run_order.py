@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +38,12 @@ async def _run_order(
 ) -> None:
     from govpool.effects.jobs.runner import run_order as carry_out
 
+    running = asyncio.ensure_future(carry_out(order, namespace, name, state_dir, kubeconfig))
+    # The first process of a container gets no signal that it does not handle.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     try:
-        await carry_out(order, namespace, name, state_dir, kubeconfig)
+        await running
     except ValueError as error:
         raise CliError(f"{order}: {error}", Exit.NO) from None
+    except asyncio.CancelledError:
+        raise CliError(f"{order}: ended from outside before it was done", Exit.NO) from None

@@ -67,6 +67,7 @@ ROLES: Mapping[str, tuple[Grant, ...]] = {
         _grant(_EVENTS, "events", ALL),
         _grant("coordination.k8s.io", "leases", ALL),
         _grant("batch", "jobs", ALL),
+        _grant("core", "pods", frozenset({"list"})),
         _grant("core", "serviceaccounts", frozenset({"create"})),
         _grant("core", "namespaces", READ),
         _grant("apiextensions.k8s.io", "customresourcedefinitions", READ),

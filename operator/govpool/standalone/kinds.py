@@ -221,6 +221,11 @@ _JOB = _root(
     spec=_any("What is to be run."),
     status=_any("How far it is."),
 )
+_POD = _root(
+    "A process of a Job. Nothing runs it here: whoever plays the cluster's part writes it.",
+    spec=_any("What is run."),
+    status=_any("How far it is."),
+)
 _CRD = _root(
     "Defines a kind.",
     spec=_struct(
@@ -288,6 +293,9 @@ BUILTIN: tuple[Resource, ...] = (
              columns=(Column("Type", ".type"), Column("Data", "", "integer"), _AGE), selectable=("type",)),
     Resource("", "v1", "serviceaccounts", "serviceaccount", "ServiceAccount", True, _SERVICE_ACCOUNT,
              short_names=("sa",), columns=(_AGE,)),
+    Resource("", "v1", "pods", "pod", "Pod", True, _POD, short_names=("po",), status=True,
+             categories=("all",), selectable=("status.phase",),
+             columns=(Column("Status", ".status.phase"), _AGE)),
     Resource("", "v1", "events", "event", "Event", True, _CORE_EVENT, short_names=("ev",), storage="events",
              storage_version="v1", columns=_EVENT_COLUMNS, create_on_update=True,
              selectable=("involvedObject.kind", "involvedObject.namespace", "involvedObject.name",

@@ -26,6 +26,7 @@ from govpool.effects.kube import Json, Kube, KubeError
 
 NAMESPACE = "govpool-runs"
 JOBS = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs"
+PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 
 
 @dataclass
@@ -39,7 +40,7 @@ class Run:
 
 @dataclass
 class Cluster:
-    """Runs the Jobs of one control plane. ``before`` is awaited before each process is begun."""
+    """Runs the Jobs of one control plane, each in one Pod, which is there as long as its process."""
 
     admin: Kube
     kubeconfig: Path
@@ -47,6 +48,8 @@ class Cluster:
     runs: list[Run] = field(default_factory=list)
     hold: asyncio.Event = field(default_factory=asyncio.Event)
     """Processes are begun while it is set."""
+    grace: asyncio.Event = field(default_factory=asyncio.Event)
+    """The process of a deleted Job is ended while it is set; a node may take its time with that."""
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -56,6 +59,7 @@ class Cluster:
                 await self._look()
                 await asyncio.sleep(0.1)
         finally:
+            self.grace.set()
             for task in self._tasks.values():
                 task.cancel()
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -71,32 +75,47 @@ class Cluster:
             if uid not in self._tasks and not job["spec"].get("suspend") and not finished:
                 self._tasks[uid] = asyncio.create_task(self._play(job))
         for uid, task in self._tasks.items():
-            if uid not in present and not task.done():
+            # Once: a second one would cut short its time of grace.
+            if uid not in present and not task.done() and not task.cancelling():
                 task.cancel()
 
     async def _play(self, job: dict[str, Any]) -> None:
         name = job["metadata"]["name"]
         place = self.folder / f"{name}-{job['metadata']['uid'][:6]}"
         place.mkdir(parents=True)
-        process = await self._begin(job, place)
+        pod = f"{name}-{job['metadata']['uid'][:6]}"
+        labels: Json = {"batch.kubernetes.io/job-name": name}
+        metadata: Json = {"name": pod, "labels": labels}
+        await self.admin.post_path(PODS, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata})
+        try:
+            reason = await self._watch_over(job, place)
+        finally:
+            with contextlib.suppress(KubeError):
+                await self.admin.delete_path(f"{PODS}/{pod}")
+        kind = "Failed" if reason else "Complete"
+        condition: Json = {"type": kind, "status": "True", "reason": reason or "CompletionsReached"}
+        with contextlib.suppress(KubeError):
+            await self.admin.merge_path(f"{JOBS}/{name}/status", {"status": {"conditions": [condition]}})
+
+    async def _watch_over(self, job: dict[str, Any], place: Path) -> str:
+        """Why it failed; empty when it did not."""
+        beginning = asyncio.ensure_future(self._begin(job, place))
+        try:
+            process = await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            await _end(await beginning)
+            raise
         self.runs.append(Run(job, process, place / "log"))
-        reason = ""
         try:
             async with asyncio.timeout(job["spec"]["activeDeadlineSeconds"]):
-                code = await process.wait()
+                return "BackoffLimitExceeded" if await process.wait() else ""
         except TimeoutError:
-            reason = "DeadlineExceeded"
+            return "DeadlineExceeded"
+        except asyncio.CancelledError:
+            await self.grace.wait()
+            raise
         finally:
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
-        if not reason and code != 0:
-            reason = "BackoffLimitExceeded"
-        kind = "Failed" if reason else "Complete"
-        condition = {"type": kind, "status": "True", "reason": reason or "CompletionsReached"}
-        with contextlib.suppress(KubeError):
-            await self.admin.merge_path(f"{JOBS}/{name}/status", {"status": {"conditions": [condition]}})  # type: ignore[dict-item]
+            await _end(process)
 
     async def _begin(self, job: dict[str, Any], place: Path) -> asyncio.subprocess.Process:
         pod = job["spec"]["template"]["spec"]
@@ -150,12 +169,20 @@ class Cluster:
         return path
 
 
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
 @contextlib.asynccontextmanager
 async def cluster(admin: Kube, kubeconfig: Path, folder: Path) -> AsyncIterator[Cluster]:
     """A cluster that runs Jobs meanwhile; what goes wrong with it goes wrong here."""
     await admin.ensure_namespace(NAMESPACE)
     made = Cluster(admin, kubeconfig, folder)
     made.hold.set()
+    made.grace.set()
     task = asyncio.create_task(made.run())
     try:
         yield made

@@ -2,6 +2,7 @@
 
 The Job is known by a name that the order's status holds before the Job is made, and holds until a result is
 written: an operator that takes over meets the same Job and goes on waiting for it; it is never run twice.
+One that is gone without a report is tried again under another name, once none of its Pods is at work.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-from typing import cast
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TypeVar, cast
 
 from govpool.api.workorder import WorkOrderKind
 from govpool.effects import access, secrets
@@ -18,11 +21,18 @@ from govpool.effects.executors.base import Executor, OrderContext, OrderResult
 from govpool.effects.jobs.manifests import JobSettings, belongings, job, report_names
 from govpool.effects.jobs.parcels import Parcel, Progress, Report, joined, pack, result_of
 from govpool.effects.kube import Json, KubeError
+from govpool.lifecycle.naming import job_name
 from govpool_providers.base import RemoteSanitiser
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 POLL = 2.0
 """Seconds between two looks at a Job; only while one runs."""
+LONGEST_WAIT = 30.0
+"""Seconds between two questions to an API server that does not answer, or refuses."""
+JOB_LABEL = "batch.kubernetes.io/job-name"
+"""What the Job controller labels a Job's Pods with."""
 ON_DISKS = (WorkOrderKind.BACKUP, WorkOrderKind.WIPE)
 
 
@@ -51,37 +61,33 @@ def possible(context: OrderContext) -> bool:
 async def carry_out(context: OrderContext, settings: JobSettings) -> OrderResult:
     """Run the order as a Job; its result is as if it had been run here.
 
+    Whatever the API server says meanwhile, it does not end before the Job has: a Job that goes on while its
+    order is tried again would be a second run beside the first.
+
     Raises:
-        KubeError: the API server; the Job goes on, and is met again.
+        ValueError: the order has no Job on record.
     """
     name = context.order.status.job if context.order.status else None
     if name is None:
         raise ValueError(f"{context.order.metadata.name} has no Job on record: it must be there first")
     made = _Job(context, settings, name)
-    await made.begin()
-    report = await made.wait()
-    if report is None:
+    try:
+        report = await made.wait() if await made.begun() else None
+        result = result_of(report, context) if report is not None else None
+    except ValueError as error:
+        result, made.why = None, f"its report is not to be used: {error}"
+    except KubeError as error:
+        # Refused before it was let go: nothing of it runs, and nothing shall be left.
+        return OrderResult(False, str(error), again=True, afterwards=(made.remove,))
+    if result is None:
+        await made.over()
         return OrderResult(
-            False,
-            f"Job {settings.namespace}/{name} ended without a report ({made.why}): see its Pod's log",
-            again=True,
-            afterwards=(made.remove,),
+            False, f"Job {settings.namespace}/{name} ended without a report: {made.why}", again=True
         )
-    result = result_of(report, context)
     afterwards = [made.remove]
     if context.order.spec.work is WorkOrderKind.HANDOVER and result.succeeded:
         afterwards.insert(0, made.forget_keys)
-    return OrderResult(
-        result.succeeded,
-        result.message,
-        result.again,
-        result.servers,
-        result.disks,
-        result.evidence,
-        result.receipt_sha256,
-        result.creates,
-        tuple(afterwards),
-    )
+    return replace(result, afterwards=tuple(afterwards))
 
 
 class _Job:
@@ -92,14 +98,55 @@ class _Job:
         self._kube = context.kube
         self._uid = ""
         self._recorded = ""
+        status = context.order.status
+        first = job_name(context.order.spec.run_key, status.attempts if status else 0)
+        self._may_have_run = name != first
+        """Whether it may have run already: an earlier attempt put it on record, or it was let go."""
         self.why = "it was deleted"
         jobs = f"/apis/batch/v1/namespaces/{settings.namespace}/jobs"
         self._jobs, self._path = jobs, f"{jobs}/{name}"
 
+    async def _answered(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """The answer, however long it takes. Raises KubeError: the question itself is refused."""
+        wait = POLL
+        while True:
+            try:
+                return await ask()
+            except KubeError as error:
+                if not (error.passing or error.conflict):
+                    raise
+                self._context.progress(f"waits for the API server: {error}")
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT)
+
+    async def _insisted(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """The answer, also where it is refused now: somebody must mend that, and the Job goes on."""
+        while True:
+            try:
+                return await self._answered(ask)
+            except KubeError as error:
+                log.warning("Job %s goes on, and can't be seen: %s", self._name, error)
+                self._context.progress(f"Job {self._name} goes on, and can't be seen: {error}")
+            await asyncio.sleep(LONGEST_WAIT)
+
     # -- to begin ---------------------------------------------------------------------------------
-    async def begin(self) -> None:
-        """Make the Job, or meet the one that is there, and let it run."""
+    async def begun(self) -> bool:
+        """Make the Job, or meet the one that is there, and let it run; False when it ran and is gone.
+
+        Raises:
+            KubeError: refused, and it does not run.
+        """
+        try:
+            return await self._answered(self._begin)
+        except KubeError:
+            if not self._may_have_run:
+                raise
+        return await self._insisted(self._begin)
+
+    async def _begin(self) -> bool:
         found = await self._get()
+        if found is None and self._may_have_run:
+            return False
         if found is None:
             try:
                 found = await self._kube.post_path(
@@ -111,7 +158,7 @@ class _Job:
                 found = await self._kube.get_path(self._path)
         self._uid = str(cast(Json, found["metadata"])["uid"])
         if not cast(Json, found["spec"]).get("suspend"):
-            return
+            return True
         content = pack(await _parcel(self._context))
         for plural, body in belongings(self._settings, found, content, len(self._context.servers)):
             try:
@@ -119,7 +166,16 @@ class _Job:
             except KubeError as error:
                 if not error.exists:
                     raise
-        await self._kube.merge_path(self._path, {"metadata": {"uid": self._uid}, "spec": {"suspend": False}})
+        before, self._may_have_run = self._may_have_run, True
+        try:
+            await self._kube.merge_path(
+                self._path, {"metadata": {"uid": self._uid}, "spec": {"suspend": False}}
+            )
+        except KubeError as error:
+            # Refused is not done; without an answer it may be.
+            self._may_have_run = before or error.passing
+            raise
+        return True
 
     async def _get(self) -> Json | None:
         try:
@@ -134,8 +190,8 @@ class _Job:
         """The run's report; None when it ended without one."""
         while True:
             # In this order: what is seen to have ended has reported all that it ever will.
-            ended = await self._ended()
-            report = await self._look()
+            ended = await self._insisted(self._ended)
+            report = await self._insisted(self._look)
             if report is not None or ended:
                 return report
             await asyncio.sleep(POLL)
@@ -148,6 +204,8 @@ class _Job:
         for condition in cast("list[dict[str, str]]", status.get("conditions") or []):
             if condition["type"] in ("Complete", "Failed") and condition["status"] == "True":
                 self.why = condition.get("reason") or condition["type"]
+                if message := condition.get("message"):
+                    self.why += f": {message}"
                 return True
         return False
 
@@ -173,10 +231,31 @@ class _Job:
     async def _part(self, name: str) -> Json:
         return await self._kube.core_get("configmaps", self._settings.namespace, name) or {}
 
+    # -- it is lost -------------------------------------------------------------------------------
+    async def over(self) -> None:
+        """Delete what is left of it, and return once no Pod of it can be at work any more.
+
+        A deleted Job's Pod has its time of grace, and one on a node that does not answer may work for long.
+        """
+        await self._insisted(self.remove)
+        while at_work := await self._insisted(self._at_work):
+            self._context.progress(f"waits until Pod {at_work[0]} of lost Job {self._name} has ended")
+            await asyncio.sleep(POLL)
+
+    async def _at_work(self) -> list[str]:
+        query = {"labelSelector": f"{JOB_LABEL}={self._name}"}
+        pods = await self._kube.get_path(f"/api/v1/namespaces/{self._settings.namespace}/pods", query)
+        return [
+            str(cast(Json, pod["metadata"])["name"])
+            for pod in cast("list[Json]", pods["items"])
+            if cast(Json, pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
+        ]
+
     # -- afterwards -------------------------------------------------------------------------------
     async def remove(self) -> None:
         """Delete the Job with all that belongs to it; that it is gone is success."""
-        await self._kube.remove_path(self._path, self._uid)
+        if self._uid:
+            await self._kube.remove_path(self._path, self._uid)
 
     async def forget_keys(self) -> None:
         """After a handover the keys open nothing, and nobody shall try."""

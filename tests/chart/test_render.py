@@ -192,9 +192,26 @@ def test_the_operator_reads_the_channels_that_it_is_given(tmp_path: Path) -> Non
     file.write_text(config["data"]["notifications.yaml"])
     assert [channel.name for channel in load(file).channels] == ["events", "duty"]
     allowed = grants(objects("people told"), {"kind": "ServiceAccount", "name": "govpool"})
+
+    def may(verb: str, resource: str, name: str, namespace: str = NAMESPACE) -> bool:
+        return any(grant.covers(Wanted(verb, "", resource, namespace, name)) for grant in allowed)
+
     for name in ("notifications-events", "notifications-duty"):
-        wanted = Wanted("update", "", "configmaps", NAMESPACE, name)
-        assert any(grant.covers(wanted) for grant in allowed)
+        assert may("get", "configmaps", name) and may("update", "configmaps", name)
+    assert not may("update", "configmaps", "notifications-another")
+    named = {name for channel in load(file).channels for name in secret_names(channel.model_dump())}
+    assert named == {"notifications"} and all(may("get", "secrets", name) for name in named)
+    assert not may("list", "secrets", "notifications")
+    assert not may("get", "secrets", "notifications", "heshan-data-bureau")
+
+
+def secret_names(value: Any) -> set[str]:
+    """The Secrets that a channel is given, wherever in it they stand."""
+    if isinstance(value, dict):
+        reference = value.get("secret_ref")
+        inside = set().union(*(secret_names(each) for each in value.values()))
+        return inside | ({reference["name"]} if reference else set())
+    return set()
 
 
 def test_everything_of_a_namespace_is_in_a_namespace_that_was_named() -> None:

@@ -32,11 +32,11 @@ FIRST_LOOKS = {
     "keystone": ("identity", "/projects"),
     "placement": ("placement", "/resource_providers"),
     "glance": ("image", "/images"),
-    "neutron": ("network", "/networks"),
+    "neutron": ("network", "/security-groups"),  # never empty, and looked through one by one
     "nova": ("compute", "/servers"),
     "cinder": ("block_storage", "/volumes"),
 }
-"""openstacksdk's name of each service, and a listing that it has."""
+"""openstacksdk's name of each service, and a listing for which it has to look into its policy."""
 BASE = ("mariadb", "epmd", "rabbitmq")
 THREADS = 8
 

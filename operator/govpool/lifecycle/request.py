@@ -45,7 +45,7 @@ from govpool.lifecycle.pipeline import walk
 from govpool.lifecycle.request_conditions import told, with_others
 from govpool.lifecycle.ruling import Ruling
 from govpool.lifecycle.rulings import Look, let_go, lifted, rulings
-from govpool.lifecycle.spans import asked_of, span_deadlines
+from govpool.lifecycle.spans import asked_of, old_environment_turns, span_deadlines
 from govpool.lifecycle.submission import Submission, submission
 from govpool.lifecycle.wanted import held
 from govpool.messages import Language, message
@@ -153,6 +153,7 @@ def _status(
     due, tellings = clocks.with_escalations(
         deadlines(observation, policy, found, results, spans), policy.spec, observation.now
     )
+    turns = old_environment_turns(observation, policy.spec, found)
     first = next((one for one in due if not one.by_itself), None)
     phase = _phase(before, found, approved, results, complete=complete)
     applied = before.applied
@@ -181,7 +182,7 @@ def _status(
             "services": services.declared(observation, found.approved, before),
             "overdue_clocks": before.overdue_clocks + clocks.newly_overdue(before, due),
             "citations": _citations(found, results),
-            "next_look": next_look(observation, policy, found, results, due, tellings),
+            "next_look": next_look(observation, policy, found, results, due, [*tellings, *turns]),
         }
     )
     after = findings.with_findings(observation, policy, catalog, before, after)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from govpool.api.cloudpolicy import ApplicationType, CloudPolicySpec, ReportType, Role, Stage
 from govpool.api.cloudresourcerequest import Deadline, DesiredState, RequestContent, Trial
@@ -189,6 +189,14 @@ def old_environment(
     if since is None or until is None or content.system.migrated_from is None:
         return None
     return since, until[0], until[1], content.system.migrated_from.description
+
+
+def old_environment_turns(
+    observation: RequestObservation, policy: CloudPolicySpec, found: Submission
+) -> list[datetime]:
+    """When the old environment begins to be kept and when it may go: nothing else happens then."""
+    kept = old_environment(observation, policy, found)
+    return [] if kept is None else [kept[0], kept[1] + timedelta(seconds=1)]
 
 
 def _ending(

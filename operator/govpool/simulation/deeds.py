@@ -40,6 +40,8 @@ from govpool_providers.fixture import FaultPlan, FaultRule
 
 R = TypeVar("R", bound=Resource)
 SECRETARY = "liu"
+ONCE = {"delivery": "delivery", "agreement": "agreement", "old-environment": "oldEnvironmentRemoved"}
+"""Confirmations that a unit gives once, and the field of each."""
 """Who writes for a unit, where the scenario names nobody."""
 
 
@@ -165,12 +167,12 @@ class Deeds:
         }
 
     async def confirm(self, name: str, what: str, by: str | None, statement: str = "") -> str:
-        """Delivery, agreement, receipt of a backup, or the end of service."""
+        """Delivery, agreement, receipt of a backup, the end of service, or of the old environment."""
         request, by = await self.request(name), by or SECRETARY
         stated: Json = {"by": by, "at": self._now(), "statement": statement}
         given = request.spec.confirmations
-        if what in ("delivery", "agreement"):
-            await self._write(request, {"spec": {"confirmations": {what: stated}}}, by)
+        if (field := ONCE.get(what)) is not None:
+            await self._write(request, {"spec": {"confirmations": {field: stated}}}, by)
             return by
         if what == "backup":
             stated["receiptSha256"] = await self._receipt(request)

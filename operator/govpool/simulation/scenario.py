@@ -150,11 +150,13 @@ class Decide(Event):
 
 
 class Confirm(Event):
-    """The unit confirms: delivery, the tripartite agreement, the receipt of a backup, the end of service."""
+    """The unit confirms: delivery, the tripartite agreement, the receipt of a backup, the end of service, or
+    that the environment that the system came from was taken down.
+    """
 
     do: Literal["confirm"]
     request: Name
-    what: Literal["delivery", "agreement", "backup", "termination"]
+    what: Literal["delivery", "agreement", "backup", "termination", "old-environment"]
     statement: Text = ""
 
     @property

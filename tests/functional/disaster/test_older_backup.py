@@ -34,7 +34,6 @@ async def open_all(town: World, *names: str) -> None:
     for name in names:
         await town.decide(by="acceptor", name=name)
         await town.decide(by="reviewer", name=name)
-    # One after the other: an operator that ends takes connections that were opened beside it along.
     for name in names:
         await town.phase("Trial", name, seconds=180)
 

@@ -32,6 +32,7 @@ from govpool.rules.otherwise import (
     other_classification,
     other_refusal,
 )
+from govpool.rules.otherwise_refused import Asked, OtherAsked, lifted_by
 from govpool.rules.refusal import Refusal
 from govpool.rules.revision import content_of
 from govpool.rules.trial import trial, trial_clause
@@ -168,11 +169,32 @@ def otherwise_refused(ground: Ground, found: Submission, refusal: Refusal) -> tu
         ask = _admit(ground, found.classification.application)
         spec = ground.observation.request.spec
         told += [other.message for other in other_refusal(spec, refusal, ask, ground.rules, day)]
+        told += [other.message for other in _lifted(ground, found.classification.application, refusal)]
     beside = len(found.refusals) - 1
     told.append(
         message("audit.otherwise.beside", beside=beside) if beside else message("audit.otherwise.only")
     )
     return tuple(told)
+
+
+def _lifted(ground: Ground, application: ApplicationType, refusal: Refusal) -> tuple[OtherAsked, ...]:
+    """What else would have kept the reason from standing: a term, a day, a unit's standing, figures."""
+    seen = ground.observation
+    if seen.pool is None:
+        return ()
+
+    def judge(asked: Asked) -> tuple[Refusal, ...]:
+        return admit(
+            asked.request,
+            application,
+            policy=ground.policy,
+            catalog=ground.catalog,
+            pool=asked.pool,
+            quota=asked.quota,
+            now=asked.now,
+        )
+
+    return lifted_by(Asked(seen.request, seen.pool, seen.quota, seen.now), refusal, judge, ground.rules)
 
 
 def otherwise_admitted(ground: Ground, found: Classification) -> tuple[Message, ...]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from govpool.api.cloudpolicy import Stage
-from govpool.api.cloudresourcerequest import ApprovedRevision
+from govpool.api.cloudresourcerequest import ApprovedRevision, DesiredState
 from govpool.api.cloudserver import CloudServer
 from govpool.api.tenantquota import Amounts, PoolLimit, TenantQuota
 from govpool.lifecycle.decision import StageResult
-from govpool.lifecycle.grounds import Ground, Rested, later_trial
+from govpool.lifecycle.grounds import A_DAY, Ground, Rested, later_trial
 from govpool.lifecycle.ruling import inputs
 from govpool.messages import message
 from govpool.rules.amounts import amounts
 from govpool.rules.delivery import missing_reports, required_reports
+from govpool.rules.deregistration import earliest
 from govpool.rules.errors import UnknownItem
 from govpool.rules.otherwise import other_quota
 from govpool.rules.quota import check, limit_of, others_hold, reserved
@@ -175,11 +177,30 @@ def _wiped(ground: Ground, _: ApprovedRevision) -> Rested:
     return Rested("lifecycle.stages.wipe.wiped", inputs(seen), (message("audit.otherwise.unwiped"),))
 
 
-def _backed_up(ground: Ground, _: ApprovedRevision) -> Rested:
+def _backed_up(ground: Ground, approved: ApprovedRevision) -> Rested:
+    told = [message("audit.otherwise.receipt")]
+    lead = _lead(ground, approved)
+    if lead is not None:
+        later = earliest(ground.rules, lead[0] + A_DAY)
+        told += [message("audit.otherwise.lead", opens=later.isoformat())] if later else []
     receipts = ground.observation.request.spec.confirmations.backups
     seen = [(f"receipt of {r.by} at {r.at.isoformat()}", r.receipt_sha256) for r in receipts]
-    rule = "lifecycle.stages.backup.decide"
-    return Rested(rule, inputs(seen), (message("audit.otherwise.receipt"),))
+    if lead is not None:
+        seen = [
+            ("applied for", lead[0].isoformat()),
+            ("nothing taken away before", lead[1].isoformat()),
+            *seen,
+        ]
+    return Rested("lifecycle.stages.backup.decide", inputs(seen), tuple(told))
+
+
+def _lead(ground: Ground, approved: ApprovedRevision) -> tuple[datetime, datetime] | None:
+    """When the end of use was applied for, and from when on it may be carried out (JN-19)."""
+    if approved.notice is not None or approved.content.state is not DesiredState.DEREGISTERED:
+        return None
+    asked = approved.asked_at
+    opens = earliest(ground.rules, asked) if asked else None
+    return (asked, opens) if asked and opens else None
 
 
 def _reclaimed(ground: Ground, _: ApprovedRevision) -> Rested:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from govpool.api.cloudresourcerequest import Happening
+from govpool.api.rectification_words import Enforcement
+from govpool.api.rectificationnotice import EnforcementGround, EnforcementTaken
 from govpool.lifecycle.grounds import Ground, Rested
 from govpool.lifecycle.ruling import inputs
-from govpool.messages import message
+from govpool.messages import Message, message
 
 
 def happening(ground: Ground, told: Happening) -> Rested:
@@ -80,6 +83,12 @@ def _emergency(ground: Ground, _: Happening, rest: list[str]) -> Rested:
             inputs({**issued, "finding": use.finding}),
             (message("audit.otherwise.emergency-finding"),),
         )
+    if what == "disks":
+        return Rested(
+            "rules.emergency.disks_that_stay",
+            inputs({**issued, "ends": use.ends}),
+            (message("audit.otherwise.disks-stay"),),
+        )
     if what == "papers":
         return Rested(
             "rules.emergency.papers_missing",
@@ -112,8 +121,20 @@ def _notice(ground: Ground, told: Happening, rest: list[str]) -> Rested:
         return Rested("rules.notice.notice_rule", seen, (message("audit.otherwise.notice"),))
     if what == "decision":
         return Rested("rules.notice.judge", seen, (message("audit.otherwise.notice-decision"),))
-    by = due.isoformat() if due else "-"
-    return Rested("rules.notice.judge", seen, (message("audit.otherwise.notice-enforced", due=by),))
+    records = status.enforcement if status else []
+    taken = next((r for r in records if r.action.value == what and r.since.isoformat() in told.key), None)
+    return Rested("rules.notice.judge", seen, (_not_enforced(taken, due),))
+
+
+def _not_enforced(taken: EnforcementTaken | None, due: datetime | None) -> Message:
+    """What would have kept it from being enforced, by the ground on which it was."""
+    if taken is not None and taken.action is Enforcement.DEREGISTRATION:
+        return message("audit.otherwise.notice-forced-out", by=taken.by)
+    if taken is not None and taken.ground is EnforcementGround.AT_ONCE:
+        return message("audit.otherwise.notice-at-once")
+    if taken is not None and taken.ground is EnforcementGround.AUTOMATIC and due is not None:
+        return message("audit.otherwise.notice-enforced", due=due.isoformat())
+    return message("audit.otherwise.notice-decided", by=taken.by if taken else "-")
 
 
 _BY_KIND: dict[str, Callable[[Ground, Happening, list[str]], Rested]] = {

@@ -150,6 +150,62 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "With this paper, valid on the day of the application, this reason would not stand.",
         "若提交申请当日有效的该材料，则无此项理由。",
     ),
+    "audit.otherwise.reason": (
+        "With one of the accepted reasons it would not stand: {accepted}.",
+        "若以下列原因之一申请注销，则无此项理由：{accepted}。",
+    ),
+    "audit.otherwise.basis": (
+        "With the basis of the need in needBasis this reason would not stand.",
+        "若在 needBasis 中写明资源需求依据，则无此项理由。",
+    ),
+    "audit.otherwise.nearest": (
+        "With {nearest} in the place of {item} this reason would not stand.",
+        "若以 {nearest} 代替 {item}，则无此项理由。",
+    ),
+    "audit.otherwise.until": (
+        "With {last} as the last day, or an earlier one, this reason would not stand.",
+        "若截止日期不晚于 {last}，则无此项理由。",
+    ),
+    "audit.otherwise.asked-by": (
+        "Asked for by {latest} this reason would not stand.",
+        "若在 {latest} 及以前提出，则无此项理由。",
+    ),
+    "audit.otherwise.no-expansion": (
+        "Without the new temporary expansion this reason would not stand.",
+        "若不含新增的临时扩容，则无此项理由。",
+    ),
+    "audit.otherwise.servers-as-approved": (
+        "With the servers as they were approved this reason would not stand.",
+        "若云服务器保持已批准的配置，则无此项理由。",
+    ),
+    "audit.otherwise.on-day": (
+        "Applied for on {day} this reason would not stand.",
+        "若在 {day} 申请，则无此项理由。",
+    ),
+    "audit.otherwise.sponsor": (
+        "With the unit's sponsor entered in TenantQuota unit this reason would not stand.",
+        "若 TenantQuota unit 中已填写主管部门，则无此项理由。",
+    ),
+    "audit.otherwise.good-standing": (
+        "Had issuing to the unit not been stopped, this reason would not stand.",
+        "若未对该单位停止发放云资源，则无此项理由。",
+    ),
+    "audit.otherwise.pool-open": (
+        "Had pool {pool} been Open, this reason would not stand.",
+        "若资源池 {pool} 为 Open 状态，则无此项理由。",
+    ),
+    "audit.otherwise.found-high": (
+        "Had use been found high enough (an Expand finding), this reason would not stand.",
+        "若已认定使用率达到扩容条件（Expand），则无此项理由。",
+    ),
+    "audit.otherwise.lead": (
+        "Applied for one day later, nothing would have been taken away before {opens}.",
+        "若晚一日申请，则 {opens} 前不收回资源。",
+    ),
+    "audit.otherwise.disks-stay": (
+        "Only disks of servers that leave go: on a new group of servers they would have gone with it.",
+        "仅随云服务器收回的磁盘方可回收：若配置在新的服务器组上，则随之收回。",
+    ),
     "audit.otherwise.only": (
         "It was the only reason: without it the application would have been put before the authority.",
         "此为唯一理由：若无此项，申请即可提交云主管部门。",
@@ -312,8 +368,22 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "若作出相反认定，则通知相应办结，或措施继续执行。",
     ),
     "audit.otherwise.notice-enforced": (
-        "Rectified before {due}, it would not have been enforced; once rectified, it is lifted.",
-        "若在 {due} 前整改到位，则不采取该措施；整改到位后即予解除。",
+        "Stated or rectified by {due}, it would not have followed by itself; once rectified, it is lifted.",
+        "若在 {due} 前说明或完成整改，则不会自动采取该措施；整改到位后即予解除。",
+    ),
+    "audit.otherwise.notice-at-once": (
+        "The regulation has it done at once: only without the notice would it not have been. Once the notice is"
+        " closed, it is lifted.",
+        "办法规定立即采取：仅在未发出该通知时方不采取；通知办结后即予解除。",
+    ),
+    "audit.otherwise.notice-decided": (
+        "Without the decision of {by} it would not be enforced: a clock alone enforces nothing here. Once the notice"
+        " is closed, it is lifted.",
+        "若 {by} 未作此决定，则不采取该措施：期限届满本身不产生处置；通知办结后即予解除。",
+    ),
+    "audit.otherwise.notice-forced-out": (
+        "Without the decision of {by} the system would stay; that one is never undone.",
+        "若 {by} 未作此决定，则系统保留；该决定不可撤销。",
     ),
     "audit.otherwise.advice": (
         "It follows the figures that are on record by then: with others, their rules would advise otherwise.",

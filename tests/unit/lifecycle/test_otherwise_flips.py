@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -17,28 +17,46 @@ from lifecycle_builders import (
     hardened,
     leaving,
     observe,
+    opened,
     request,
     servers,
     stage,
     updated,
     wiped,
 )
-from rules_support import at, policy
+from rules_support import Obj, at, policy, quota
+from test_enforcement import in_trial, unused
 from test_stages_delivery import BY_LIU, ENDS, after_trial, report
 from test_stages_leaving import LATER, leave, saved
 
 from govpool.api.approval import Approval, ApprovalState, Verdict
 from govpool.api.cloudpolicy import CloudPolicySpec, Stage
-from govpool.api.cloudresourcerequest import Confirmations, StageState
+from govpool.api.cloudresourcerequest import (
+    CloudResourceRequestStatus,
+    Confirmations,
+    Happening,
+    StageState,
+)
+from govpool.api.policy_rectification import NoticeRule
+from govpool.api.rectification_words import Enforcement, NoticeFinding
+from govpool.api.rectificationnotice import (
+    EnforcementTaken,
+    RectificationNotice,
+    RectificationNoticeStatus,
+)
 from govpool.lifecycle.actions import Create
 from govpool.lifecycle.grounds import Clock, Ground, other_billing_starts, otherwise_decided
+from govpool.lifecycle.observation import RequestObservation
 from govpool.lifecycle.request import decide
 from govpool.lifecycle.stage_grounds import stage as rests
 from govpool.lifecycle.stages.choice import stage_of
 from govpool.lifecycle.stages.context import StageContext
+from govpool.lifecycle.turn_grounds import happening as turned
 from govpool.messages import Message
 from govpool.rules.approvals import judge
 from govpool.rules.billing import billing_start
+from govpool.rules.notice import NoticeJudgement
+from govpool.rules.notice import judge as judge_notice
 from govpool.rules.trial import trial
 
 A_DAY = timedelta(days=1)
@@ -245,3 +263,169 @@ def test_approved_in_the_place_of_refused_goes_on_to_the_next_step() -> None:
         )
         assert went_on.step is second
         assert state(*before, Verdict.RETURN) is ApprovalState.RETURNED
+
+
+# -- lead times, quota ---------------------------------------------------------------------------
+JINAN = policy("jinan-startup-area-2025")
+
+
+def test_jn_19_the_lead_time_that_is_told_holds_it_up() -> None:
+    """Applied for a day later, nothing is taken away before the day that is told."""
+    context = leave(
+        Stage.BACKUP,
+        "backup",
+        under=JINAN,
+        servers=both(lambda one: backed_up(leaving(one))),
+        orders=(saved(),),
+        now=LATER + timedelta(days=30),
+    )
+    context = asked_at(context, LATER - timedelta(days=5))
+    state, told = said(context)
+    assert state is StageState.DONE
+    (text,) = (one for one in told if one.key == "audit.otherwise.lead")
+    opens = datetime.fromisoformat(dict(text.values)["opens"])
+    a_day_later = asked_at(context, LATER - timedelta(days=4))
+    just_before = observed_at(a_day_later, opens - timedelta(seconds=1))
+    assert said(just_before)[0] is StageState.WAITING
+    assert said(observed_at(a_day_later, opens))[0] is StageState.DONE
+
+
+def test_bz_25_the_limit_and_the_amounts_that_are_told_fit() -> None:
+    small = quota(limits=[{"pool": "local-pool", "hard": {"servers": 1, "vcpu": 1, "memoryGiB": 1}}])
+    context = stage(Stage.QUOTA, quota=small)
+    state, told = said(context)
+    assert state is not StageState.DONE
+    (text,) = (one for one in told if one.key == "audit.otherwise.limit")
+    wanted = dict(part.split(" ") for part in dict(text.values)["limit"].split(", "))
+    hard = {"servers": 1, "vcpu": 1, "memoryGiB": 1} | {name: int(value) for name, value in wanted.items()}
+    fits = quota(limits=[{"pool": "local-pool", "hard": hard}])
+    assert answer(stage(Stage.QUOTA, quota=fits)) == "QuotaReserving"
+    tight = max(wanted, key=lambda name: int(wanted[name]))
+    less = quota(limits=[{"pool": "local-pool", "hard": hard | {tight: hard[tight] - 1}}])
+    assert answer(stage(Stage.QUOTA, quota=less)).startswith("rules.quota.")
+
+
+def answer(context: StageContext) -> str:
+    return stage_of(context)(context).message.key
+
+
+def asked_at(context: StageContext, moment: datetime) -> StageContext:
+    approved = context.approved.model_copy(update={"asked_at": moment})
+    return replace(context, approved=approved)
+
+
+def observed_at(context: StageContext, moment: datetime) -> StageContext:
+    return replace(context, observation=replace(context.observation, now=moment))
+
+
+# -- notices -------------------------------------------------------------------------------------
+def unused_notices(**patch: Any) -> list[RectificationNotice]:
+    of = request({"confirmations": patch} if patch else {}, status=in_trial())
+    there = tuple(unused(handed_over(opened(server))) for server in servers())
+    return given_notices(replace(observe(of), policy=JINAN, servers=there))
+
+
+def given_notices(seen: RequestObservation) -> list[RectificationNotice]:
+    made = [action.resource for action in decide(seen).actions if isinstance(action, Create)]
+    return [one for one in made if isinstance(one, RectificationNotice)]
+
+
+def test_jn_15_without_the_finding_that_is_told_there_is_no_notice() -> None:
+    (notice,) = unused_notices()
+    assert notice.spec.finding is NoticeFinding.UNUSED_TRIAL
+    assert unused_notices(delivery=BY_LIU) == [], "a unit that confirmed delivery has used it"
+    used = tuple(handed_over(opened(server)) for server in servers())
+    assert given_notices(replace(observe(request(status=in_trial())), policy=JINAN, servers=used)) == []
+
+
+AUTOMATIC = NoticeRule.model_validate(
+    {"finding": "OtherUse", "clock": "P1M", "automatic": ["StopIssuing"], "article": "9"}
+)
+AT_ONCE = NoticeRule.model_validate({"finding": "GraveDanger", "atOnce": ["Isolation"], "article": "9"})
+DECIDED = NoticeRule.model_validate(
+    {"finding": "OtherUse", "clock": "P1M", "enforcement": ["StopIssuing", "Deregistration"], "article": "9"}
+)
+OVER = NOW + timedelta(days=60)
+
+
+def enforced(rule: NoticeRule, **given: Any) -> tuple[list[Enforcement], RectificationNotice]:
+    notice = RectificationNotice.model_validate(
+        {
+            "kind": "RectificationNotice",
+            "apiVersion": "govpool.dev/v1alpha1",
+            "metadata": {"name": "n", "namespace": "ns", "uid": "u"},
+            "spec": {
+                "policy": "drawn",
+                "finding": rule.finding.value,
+                "detail": "-",
+                "demand": "-",
+                "issued": NOW.isoformat(),
+                "issuedBy": "reviewer",
+                **given,
+            },
+        }
+    )
+    return [one.action for one in notice_judged(notice, rule).wanted], notice
+
+
+def notice_judged(notice: RectificationNotice, rule: NoticeRule) -> NoticeJudgement:
+    return judge_notice(notice, rule, JINAN.spec, OVER)
+
+
+def spoken_of(rule: NoticeRule, **given: Any) -> str:
+    """What is told of the enforcement, by its key."""
+    actions, notice = enforced(rule, **given)
+    (wanted,) = (one for one in notice_judged(notice, rule).wanted if one.action is actions[0])
+    record = EnforcementTaken(
+        action=wanted.action, ground=wanted.ground, by=wanted.by, since=wanted.since, article="RND-9"
+    )
+    status = RectificationNoticeStatus(enforcement=[record], due=notice_judged(notice, rule).due)
+    told = Happening(
+        at=wanted.since,
+        actor=wanted.by,
+        what=wanted.action.value,
+        article="RND-9",
+        key=f"notice/n/{wanted.action.value}/{wanted.since.isoformat()}",
+    )
+    seen = replace(observe(request()), notices=(notice.model_copy(update={"status": status}),))
+    assert seen.policy is not None and seen.catalog is not None
+    (text,) = turned(Ground(seen, seen.policy, seen.catalog, CloudResourceRequestStatus()), told).otherwise
+    return text.key.removeprefix("audit.otherwise.")
+
+
+def decision(*actions: str, verdict: str = "NotRectified") -> Obj:
+    return {
+        "verdict": verdict,
+        "enforcement": list(actions),
+        "by": "zhou",
+        "at": (NOW + timedelta(days=40)).isoformat(),
+        "opinion": "-",
+    }
+
+
+def test_what_follows_by_itself_would_not_once_stated_or_rectified_in_time() -> None:
+    assert spoken_of(AUTOMATIC) == "notice-enforced"
+    in_time = {"by": "liu", "at": (NOW + timedelta(days=20)).isoformat(), "statement": "整改完成"}
+    assert enforced(AUTOMATIC)[0] == [Enforcement.STOP_ISSUING]
+    assert enforced(AUTOMATIC, statements=[in_time])[0] == []
+    assert enforced(AUTOMATIC, decisions=[decision(verdict="Rectified")])[0] == []
+
+
+def test_jn_25_what_is_done_at_once_ends_with_its_notice_only() -> None:
+    assert spoken_of(AT_ONCE) == "notice-at-once"
+    stated = {"by": "liu", "at": NOW.isoformat(), "statement": "已处置"}
+    assert enforced(AT_ONCE, statements=[stated])[0] == [Enforcement.ISOLATION]
+    assert enforced(AT_ONCE, decisions=[decision(verdict="Rectified")])[0] == []
+
+
+def test_jn_20_without_the_decision_that_is_told_nothing_is_enforced() -> None:
+    assert enforced(DECIDED)[0] == [], "a clock alone enforces nothing"
+    assert spoken_of(DECIDED, decisions=[decision("StopIssuing")]) == "notice-decided"
+    closed = [decision("StopIssuing"), decision(verdict="Rectified")]
+    assert enforced(DECIDED, decisions=closed)[0] == []
+
+
+def test_jn_20_a_forced_deregistration_that_was_decided_is_never_undone() -> None:
+    assert spoken_of(DECIDED, decisions=[decision("Deregistration")]) == "notice-forced-out"
+    closed = [decision("Deregistration"), decision(verdict="Rectified")]
+    assert enforced(DECIDED, decisions=closed)[0] == [Enforcement.DEREGISTRATION]

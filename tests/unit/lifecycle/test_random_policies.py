@@ -220,8 +220,11 @@ def test_what_is_counted_in_working_days_is_due_on_one(policy: CloudPolicy, step
     calendar = WorkCalendar.of(policy.spec)
     for history in walked(policy, steps):
         assert history.status is not None
+        trial = history.status.trial
         for deadline in history.status.deadlines:
-            if deadline.due is not None and deadline.stage is not Stage.TRIAL:
+            # A trial, and the probe that is installed during it (JN-15), run by the calendar.
+            by_calendar = deadline.stage is Stage.TRIAL or (trial is not None and deadline.due == trial.ends)
+            if deadline.due is not None and not by_calendar:
                 assert calendar.is_working_day(calendar.local_day(deadline.due)), deadline
 
 

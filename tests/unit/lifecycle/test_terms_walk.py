@@ -505,3 +505,14 @@ def test_yy_20_an_approved_change_that_waits_for_what_leaves_says_so() -> None:
     assert walk.condition("Queued") == (ConditionStatus.TRUE, "WaitsForCertificate")
     assert walk.state.approved is not None
     assert walk.state.approved.revision == 2
+
+
+@pytest.mark.parametrize(("late", "overdue"), [(timedelta(0), []), (timedelta(seconds=1), ["YY-19(2)"])])
+def test_yy_19_2_had_somebody_acted_by_the_day_that_is_told_nothing_would_be_overdue(
+    late: timedelta, overdue: list[str]
+) -> None:
+    walk = Term(YIYANG)
+    (due,) = (one.due for one in walk.state.deadlines if one.due is not None)
+    walk.until(due + late)
+    walk.approve()
+    assert [article for _, article in walk.told("Overdue")] == overdue

@@ -283,7 +283,13 @@ class Reconciler:
                 ErrorCode.INVALID, f"nobody here carries out {spec.work.value} orders: give it to a person"
             )
         provider = await self._pools.of(pool)
-        if spec.executor is Executor.JOB and self.jobs is not None:
+        if spec.executor is Executor.JOB:
+            if self.jobs is None:
+                # Its Job may be at work, and nobody here would see it.
+                raise ProviderError(
+                    ErrorCode.INVALID,
+                    f"{order.metadata.name} is for a Job: run the operator with --executor job",
+                )
             carry_out = jobs.executor(self.jobs, carry_out)
 
         def begin(newest: WorkOrder) -> None:

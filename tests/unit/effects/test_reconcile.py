@@ -21,7 +21,7 @@ from effects_ground import (
 )
 
 from govpool.api.base import PAUSED_ANNOTATION, Resource
-from govpool.api.workorder import WorkOrder, WorkOrderState
+from govpool.api.workorder import Executor, WorkOrder, WorkOrderState
 from govpool.effects import reconcile as reconcile_module
 from govpool.effects.apply import Feedback
 from govpool.effects.dependents import CHAIN
@@ -39,6 +39,7 @@ class Scene:
         self.plane, self.store, self.clock = plane, Store(), HandClock()
         self.ran: list[OrderContext] = []
         self.ended = asyncio.Event()
+        self.order_by = Executor.LOCAL
         feedback = Feedback(lambda _: self.ended.set(), self.store.put, self.store.drop)
         self.reconciler = Reconciler(plane.kube, self.store, self.clock, Pools(plane.kube), state, feedback)
 
@@ -57,7 +58,9 @@ class Scene:
     async def order(self, work: str = "Baseline", **status: Any) -> WorkOrder:
         for resource in self.supply.values():
             self.store.put(resource)
-        made = await self.plane.admin.create(order_of(work=work))
+        wanted = order_of(work=work)
+        spec = wanted.spec.model_copy(update={"executor": self.order_by})
+        made = await self.plane.admin.create(wanted.model_copy(update={"spec": spec}))
         if status:
             made = await self.plane.admin.write_status(made, running(**status))
         self.store.put(made)
@@ -133,6 +136,14 @@ async def test_an_order_nobody_carries_out_is_not_begun(
     with pytest.raises(ProviderError, match="give it to a person"):
         await scene.reconciler.reconcile(order.key)
     assert (await scene.newest(order)).status is None
+
+
+async def test_an_order_for_a_job_is_not_carried_out_beside_its_job(scene: Scene) -> None:
+    scene.order_by = Executor.JOB
+    order = await scene.order()
+    with pytest.raises(ProviderError, match="--executor job"):
+        await scene.reconciler.reconcile(order.key)
+    assert scene.ran == [] and (await scene.newest(order)).status is None
 
 
 async def test_another_operators_run_is_waited_for_and_then_taken_over(scene: Scene) -> None:

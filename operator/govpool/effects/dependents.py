@@ -14,7 +14,7 @@ from govpool.api.rectificationnotice import RectificationNotice
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.tenantquota import Standing, TenantQuota
 from govpool.api.wipecertificate import WipeCertificate
-from govpool.api.workorder import WorkOrder
+from govpool.api.workorder import WorkOrder, WorkOrderState, WorkOrderStatus
 from govpool.effects.store import Key, Store
 from govpool.lifecycle import restored
 
@@ -22,8 +22,31 @@ SUPPLY = (CloudPolicy, ServiceCatalog, CloudPool)
 CHAIN: Key = ("CertificateChain", "", "")
 """No object of its own: the head of the certificates' chain, which an operator may have left half written."""
 
+RUN_OWN = (
+    "observed_generation",
+    "conditions",
+    "attempts",
+    "retry_seen",
+    "lease",
+    "job",
+    "started",
+    "progress",
+)
+"""Fields of an order's status that only its run and its own reconcile look at."""
+
 AUDIT: Key = ("AuditAnchors", "", "")
 """No object of its own either: the anchors of the audit trails."""
+RUN_OWN = (
+    "observed_generation",
+    "conditions",
+    "attempts",
+    "retry_seen",
+    "lease",
+    "job",
+    "started",
+    "progress",
+)
+"""Fields of an order's status that only its run and its own reconcile look at."""
 
 
 def woken(store: Store, before: Resource | None, after: Resource | None) -> Iterator[Key]:
@@ -35,12 +58,13 @@ def woken(store: Store, before: Resource | None, after: Resource | None) -> Iter
     if resource is None:
         return
     yield resource.key
+    if _only_under_way(before, after):
+        return
     if resource.metadata.labels.get(REQUEST_LABEL):
         yield from _request(resource)
     match resource:
         case WorkOrder():
-            for name in resource.spec.servers:
-                yield (CloudServer.DEFINITION.kind, resource.metadata.namespace, name)
+            yield from _servers_of(resource, issued=before is None and resource.status is None)
         case WipeCertificate() if before is None:
             yield CHAIN
         case RectificationNotice():
@@ -59,6 +83,36 @@ def woken(store: Store, before: Resource | None, after: Resource | None) -> Iter
             if _let_loose(before, after):
                 for kind in (CloudServer, WorkOrder):
                     yield from (item.key for item in store.made_for(kind, resource.metadata.uid))
+
+
+def _servers_of(order: WorkOrder, *, issued: bool) -> Iterator[Key]:
+    """The servers that an order is for; one that was only just ``issued`` says nothing of them yet."""
+    if not issued:
+        kind, namespace = CloudServer.DEFINITION.kind, order.metadata.namespace
+        yield from ((kind, namespace, name) for name in order.spec.servers)
+
+
+def _only_under_way(before: Resource | None, after: Resource | None) -> bool:
+    """Whether an order only began, went on or told its progress: no request or server follows that."""
+    if not isinstance(before, WorkOrder) or not isinstance(after, WorkOrder):
+        return False
+    if before.metadata.model_copy(update={"resource_version": ""}) != after.metadata.model_copy(
+        update={"resource_version": ""}
+    ):
+        return False
+    return before.spec == after.spec and _told(before.status) == _told(after.status)
+
+
+def _told(status: WorkOrderStatus | None) -> WorkOrderStatus:
+    """As much of an order's status as others look at."""
+    known = status or WorkOrderStatus()
+    running = known.state is WorkOrderState.RUNNING
+    return known.model_copy(
+        update={
+            "state": WorkOrderState.PENDING if running else known.state,
+            **{name: WorkOrderStatus.model_fields[name].get_default() for name in RUN_OWN},
+        }
+    )
 
 
 def _let_loose(before: Resource | None, after: Resource | None) -> bool:

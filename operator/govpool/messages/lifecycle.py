@@ -50,10 +50,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "Holidays and make-up workdays of {year} are not in the calendar: add them to the policy when announced.",
         "{year} 年节假日及调休安排尚未收录：公布后请补充到管理办法的日历中。",
     ),
-    "OrderMade": ("Work order {work} is issued.", "已下达 {work} 工单。"),
-    "OrderRunning": (
-        "Work order {order} ({work}) is {state}. {progress}",
-        "工单 {order}（{work}）状态：{state}。{progress}",
+    "OrderUnderWay": ("Work order {order} ({work}) is under way.", "工单 {order}（{work}）正在办理。"),
+    "OrderAgain": (
+        "Work order {order} ({work}) is tried again: {cause}",
+        "工单 {order}（{work}）将再次执行：{cause}",
     ),
     "OrderFailed": (
         "Work order {order} ({work}) failed: {cause} Mend the cause, then: govpool retry {order}",

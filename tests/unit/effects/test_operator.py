@@ -27,7 +27,7 @@ from govpool.api.base import PAUSED_ANNOTATION, SETTLED_LABEL, Resource
 from govpool.api.cloudresourcerequest import CloudResourceRequest, CloudResourceRequestStatus
 from govpool.api.cloudserver import CloudServer
 from govpool.api.tenantquota import Standing, TenantQuotaStatus
-from govpool.api.workorder import WorkOrder
+from govpool.api.workorder import WorkOrder, WorkOrderStatus
 from govpool.effects import operator as operator_module
 from govpool.effects.dependents import CHAIN, woken
 from govpool.effects.kube import KubeError
@@ -255,8 +255,31 @@ def test_what_is_made_for_a_request_wakes_it() -> None:
     server, order = server_of(), order_of()
     assert keys(Store(), None, server) == {SERVER_KEY, REQUEST_KEY}
     assert keys(Store(), server, None) == {SERVER_KEY, REQUEST_KEY}
-    assert keys(Store(), order, order) == {order.key, REQUEST_KEY, SERVER_KEY}
+    assert keys(Store(), order, None) == {order.key, REQUEST_KEY, SERVER_KEY}
     assert keys(Store(), None, None) == set()
+
+
+def with_status(order: WorkOrder, **status: object) -> WorkOrder:
+    made = WorkOrderStatus.model_validate(status)
+    return versioned(order, int(order.metadata.resource_version or 0) + 1).model_copy(update={"status": made})
+
+
+def test_an_order_wakes_others_when_something_came_of_it_and_not_on_its_way() -> None:
+    issued = versioned(order_of(), 1)
+    everyone = {issued.key, REQUEST_KEY, SERVER_KEY}
+    assert keys(Store(), None, issued) == {issued.key, REQUEST_KEY}
+    running = with_status(issued, state="Running", attempts=1)
+    further = with_status(running, state="Running", attempts=1, progress="12 of 40")
+    assert keys(Store(), issued, running) == keys(Store(), running, further) == {issued.key}
+    for came in (
+        {"state": "Succeeded"},
+        {"state": "Failed", "message": "no route to host"},
+        {"state": "Pending", "message": "no route to host"},
+        {"state": "Running", "servers": [{"server": "doc-approval-app-0", "ok": True}]},
+    ):
+        assert keys(Store(), further, with_status(further, **came)) == everyone, came
+    marked = versioned(further, 9, annotations={"govpool.dev/retry": "now"})
+    assert keys(Store(), further, marked) == everyone
 
 
 def test_supply_wakes_every_request_when_it_comes_changes_or_goes() -> None:

@@ -194,7 +194,18 @@ def test_an_order_under_way_is_waited_for_and_not_made_twice(name, module, work,
     under_way = order(work, there, state=state, **({"progress": "12 of 40"} if state else {}))
     answer = module.decide(stage(name, servers=there, orders=(under_way,)))
     assert (answer.state, answer.actions) == (StageState.WAITING, ())
-    assert ("12 of 40" in answer.message.render()) is (state is not None)
+    # The same words from its issue to its end: the request is not written for each step of the order.
+    (issued,) = module.decide(stage(name, servers=there)).actions
+    assert answer.message == module.decide(stage(name, servers=there)).message
+    assert issued.resource.metadata.name in answer.message.render()
+
+
+@pytest.mark.parametrize(("name", "module", "work", "clause"), BOTH)
+def test_an_order_that_is_tried_again_says_why(name, module, work, clause) -> None:
+    there = ready_for(name)
+    again = order(work, there, state=WorkOrderState.PENDING, message="no route to host")
+    answer = module.decide(stage(name, servers=there, orders=(again,)))
+    assert "no route to host" in answer.message.render()
 
 
 @pytest.mark.parametrize(("name", "module", "work", "clause"), BOTH)

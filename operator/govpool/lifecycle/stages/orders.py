@@ -10,7 +10,7 @@ from govpool.lifecycle.actions import Create
 from govpool.lifecycle.decision import StageResult
 from govpool.lifecycle.naming import made_for, order_name, run_key
 from govpool.lifecycle.stages.context import StageContext
-from govpool.messages import message
+from govpool.messages import Message, message
 
 EXECUTION = (
     WorkOrderKind.PROVISION,
@@ -28,19 +28,25 @@ def carried_out_by(
     """Waiting or Failed, after the order's state. The stage itself says when it is Done, from the servers."""
     order = context.order(work, servers)
     if order is None:
-        return context.waiting(
-            message("OrderMade", work=work.value), actions=(Create(made(context, work, servers)),)
-        )
+        order = made(context, work, servers)
+        return context.waiting(_under_way(order, ""), actions=(Create(order),))
     status = order.status
     if status is not None and status.state is WorkOrderState.FAILED:
         return context.failed(
             message("OrderFailed", work=work.value, order=order.metadata.name, cause=status.message)
         )
-    state = status.state.value if status else WorkOrderState.PENDING.value
-    progress = (status.progress or status.message) if status else ""
-    return context.waiting(
-        message("OrderRunning", work=work.value, order=order.metadata.name, state=state, progress=progress)
-    )
+    waits = status is not None and status.state is WorkOrderState.PENDING
+    return context.waiting(_under_way(order, status.message if status and waits else ""))
+
+
+def _under_way(order: WorkOrder, cause: str) -> Message:
+    """The same words from its issue to its end: how far it is stands in the order, which is written for each
+    step of it; the request is written only when something is wrong.
+    """
+    name, work = order.metadata.name, order.spec.work.value
+    if cause:
+        return message("OrderAgain", work=work, order=name, cause=cause)
+    return message("OrderUnderWay", work=work, order=name)
 
 
 def made(context: StageContext, work: WorkOrderKind, servers: tuple[CloudServer, ...]) -> WorkOrder:

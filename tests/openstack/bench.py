@@ -237,7 +237,12 @@ def _connected(tenant: Tenant, session: requests.Session) -> Connection:
 
 
 Way = Callable[[Tenant, int, int, list[Measured]], None]
-WAYS: tuple[Way, ...] = (through_govpool, through_sdk, through_command, through_ansible)
+WAYS: dict[str, Way] = {
+    "govpool": through_govpool,
+    "openstacksdk": through_sdk,
+    "openstack": through_command,
+    "ansible": through_ansible,
+}
 
 
 def main() -> int:
@@ -246,14 +251,15 @@ def main() -> int:
     parser.add_argument("--servers", type=int, default=50)
     parser.add_argument("--threads", type=int, default=4)
     parser.add_argument("--tools", type=Path, help="folder of the commands that are measured beside it")
+    parser.add_argument("--only", nargs="+", choices=list(WAYS), default=list(WAYS))
     parser.add_argument("--output", type=Path)
     given = parser.parse_args()
     if given.tools:
         os.environ["PATH"] = f"{given.tools.absolute()}:{os.environ['PATH']}"
     ground, results = bed_ground(), list[Measured]()
     _measure(through_sdk, ground, 1, 1, [])  # the services' own first time is nobody's
-    for way in WAYS:
-        _measure(way, ground, given.servers, given.threads, results)
+    for name in given.only:
+        _measure(WAYS[name], ground, given.servers, given.threads, results)
     ground.remove()
     if given.output:
         given.output.write_text(json.dumps([asdict(one) for one in results], indent=2) + "\n")

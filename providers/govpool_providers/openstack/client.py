@@ -43,8 +43,10 @@ Params = Mapping[str, str | Sequence[str]]
 
 LOOKS_AGAIN = 3
 """How often a look is tried when nothing answers or the cloud asks for patience."""
-BEAT = 0.5
-"""Seconds. Polls come at multiples of it on the clock, so that those under way at once share their looks."""
+BEAT, LONGEST = 0.5, 2.0
+"""Seconds. Polls come at multiples of a beat on the clock, so that those under way at once share their looks;
+they grow rarer until they come every ``LONGEST``.
+"""
 KNOWN_FOR = 300.0
 """Seconds that the id behind a name is remembered."""
 
@@ -266,7 +268,7 @@ class Cloud:
             outcome = cast("Future[T]", state.outcome)  # there is one after an attempt
             return outcome.result()
 
-        growing = wait_exponential(multiplier=0.1, exp_base=1.4, max=1)
+        growing = wait_exponential(multiplier=0.1, exp_base=1.4, max=LONGEST)
         looking = Retrying(
             retry=retry_if_result(lambda seen: not done(seen)),
             stop=stop_after_delay(self.settings.wait),
@@ -297,8 +299,9 @@ def _may_pass(error: BaseException) -> bool:
 
 
 def _to_the_beat(now: float, pause: float) -> float:
-    """Seconds from ``now`` until the first beat that is ``pause`` or more away."""
-    return math.ceil((now + pause) / BEAT) * BEAT - now
+    """Seconds from ``now`` until a beat about ``pause`` away; longer pauses keep to longer beats."""
+    beat = max(one for one in (BEAT, 2 * BEAT, LONGEST) if one <= max(pause, BEAT))
+    return math.ceil((now + 0.6 * pause) / beat) * beat - now
 
 
 def _has_next(page: Document, key: str) -> bool:

@@ -28,8 +28,8 @@ from openstack import exceptions
 
 log = logging.getLogger(__name__)
 IMAGE, SUITE = "debian-12", "bookworm"
-PAUSE = 0.5
-"""Seconds between two looks at the cloud."""
+PAUSE, LONGEST = 0.5, 2.0
+"""Seconds between two looks at the cloud: more when nothing happens, for looks cost its services time."""
 SHARED = "backup"
 """Where in the sanitiser's /data the shared folder appears."""
 
@@ -52,13 +52,15 @@ class Hypervisor:
 
     def serve(self) -> None:
         """Look and follow until :meth:`stop`."""
+        pause, before = PAUSE, list[SeenServer]()
         with ThreadPoolExecutor(4) as threads:
-            while not self._stop.wait(PAUSE):
+            while not self._stop.wait(pause):
                 try:
                     servers = look(self._cloud, self._project)
                 except (exceptions.SDKException, OSError) as error:
                     log.warning("the cloud can't be seen: %s", error)
                     continue
+                pause, before = min(pause * 1.3, LONGEST) if servers == before else PAUSE, servers
                 list(threads.map(self._followed, servers))
                 self._drop_others({server.id for server in servers})
 

@@ -18,6 +18,11 @@ def group(name: str, count: int = 1, item: str = "ecs-1c1g") -> Obj:
     return {"name": name, "count": count, "item": item, "image": "debian-12", "dataDisks": FILES}
 
 
+def expansion(ends: str) -> Obj:
+    return {"server": "app", "additionalCount": 1, "starts": "2027-02-01", "ends": ends}
+
+
+EMERGENCY: Obj = {"term": {"kind": "Emergency", "emergency": {"cause": "防汛"}}}
 PATCHES: tuple[Obj, ...] = (
     {"servers": [group("app", 2), group("db", 1, "ecs-1c2g")]},
     {"servers": [group("app")]},
@@ -26,6 +31,11 @@ PATCHES: tuple[Obj, ...] = (
     {"system": {"purpose": "另一用途"}},
     {"materials": []},
     {"businessCycles": [{"name": "busy", "starts": "03-01", "ends": "04-15", "server": "app", "count": 2}]},
+    {"servers": [{**group("app", 2), "dataDisks": [{"name": "files", "sizeGiB": 3}]}], **EMERGENCY},
+    {"term": {"kind": "Emergency", "emergency": {"cause": "防汛", "until": "2027-06-30"}}},
+    {"term": {"kind": "Permanent"}},
+    {"term": {"temporary": [expansion("2027-02-28")]}},
+    {"term": {"temporary": [expansion("2027-04-10")]}},
     {"state": "Deregistered", "deregistration": {"reason": "SupersededBySuperiorPlatform"}},
 )
 DAYS = st.integers(0, 60)

@@ -112,21 +112,23 @@ def recorded(
 ) -> list[RequestFinding]:
     """The findings as the status keeps them: each since it was first found without a break."""
     since = {finding.key: finding.since for finding in before}
-    return [
-        RequestFinding(
-            key=finding.key,
-            finding=finding.finding,
-            server=finding.server,
-            text=finding.message.render(language)[:MAX_MESSAGE],
-            words=in_both(finding.message),
-            article=finding.clause,
-            since=since.get(finding.key, now),
-            soft=finding.soft,
-            expert_review=finding.expert_review,
-            figures=[Figure(what=name, value=value[:256]) for name, value in finding.figures][:16],
-        )
-        for finding in found
-    ][:MAX_FINDINGS]
+    return [_kept(finding, since.get(finding.key, now), language) for finding in found][:MAX_FINDINGS]
+
+
+def _kept(finding: Finding, since: datetime, language: Language) -> RequestFinding:
+    words = in_both(finding.message)
+    return RequestFinding(
+        key=finding.key,
+        finding=finding.finding,
+        server=finding.server,
+        text=words.of(language),
+        words=words,
+        article=finding.clause,
+        since=since,
+        soft=finding.soft,
+        expert_review=finding.expert_review,
+        figures=[Figure(what=name, value=value[:256]) for name, value in finding.figures][:16],
+    )
 
 
 def in_both(text: Message) -> TextInBoth:

@@ -17,7 +17,7 @@ from govpool_providers.openstack.looks import Shared
 from govpool_providers.openstack.networks import Networks
 from govpool_providers.openstack.servers import Servers
 from govpool_providers.openstack.settings import OpenStackSettings
-from govpool_providers.openstack.volumes import Volumes
+from govpool_providers.openstack.volumes import Volume, Volumes
 
 PATIENCE = 30.0
 
@@ -170,7 +170,8 @@ class Told(Cloud):
 
     def find(self, service: Service, path: str, *, microversion: str | None = None) -> dict[str, Any] | None:
         self.queries.append((path, {}))
-        return None
+        there = [one for one in self.lists.get("volumes", []) if path == f"/volumes/{one['id']}"]
+        return {"volume": there[0]} if there else None
 
 
 def server(key: str, status: str = "ACTIVE") -> dict[str, Any]:
@@ -274,3 +275,38 @@ def test_machines_of_a_request_that_are_made_side_by_side_share_their_groups() -
     posted = [path for path, params in cloud.queries if not params and "detail" not in path]
     assert posted.count("/security-groups") == 1
     assert len(cast(list[Any], cloud.lists["server_groups"])) == 1
+
+
+def test_a_name_that_many_want_at_once_is_looked_up_once() -> None:
+    cloud, looked = Told(), []
+
+    def look() -> str:
+        looked.append("flavor")
+        return "f1"
+
+    barrier = threading.Barrier(4)
+
+    def want(_number: int) -> str:
+        barrier.wait(PATIENCE)
+        return cloud.known("flavor", "1x1", look)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(want, range(4))) == ["f1"] * 4
+    assert looked == ["flavor"]
+
+
+def test_of_two_volumes_of_one_disk_the_older_is_chosen_and_the_younger_deleted() -> None:
+    class Deleting(Told):
+        def delete(self, service: Service, path: str, *, microversion: str | None = None) -> None:
+            self.queries.append((f"DELETE {path}", {}))
+
+    ours, older = volume("m1-root", "m1") | {"id": "ours"}, volume("m1-root", "m1") | {"id": "older"}
+    cloud = Deleting(volumes=[ours, older | {"created_at": "2026-11-01"}])
+    volumes = Volumes(cloud)
+    made = [Volume.of(ours)]
+    assert [one.id for one in volumes.chosen("m1", made, cloud.clock())] == ["older"]
+    assert [path for path, _ in cloud.queries if "DELETE" in path] == ["DELETE /volumes/ours"]
+    cloud.lists["volumes"] = []
+    with pytest.raises(ProviderError) as caught:
+        volumes.chosen("m1", made, cloud.clock())
+    assert caught.value.code is ErrorCode.NOT_FOUND

@@ -146,12 +146,9 @@ class Builder:
                 fresh.add(volume.id)
             volumes.append(volume)
         since = self._cloud.clock()
-        settled = [self._volumes.settled(volume) for volume in volumes]
-        if not fresh:
-            return settled
-        made = [volume for volume in settled if volume.id in fresh]
-        kept = [volume for volume in settled if volume.id not in fresh]
-        return [*kept, *self._volumes.chosen(machine_key, made, since)]
+        kept = [self._volumes.settled(volume) for volume in volumes if volume.id not in fresh]
+        made = [volume for volume in volumes if volume.id in fresh]
+        return [*kept, *(self._volumes.chosen(machine_key, made, since) if made else ())]
 
 
 def _unborn(want: MachineWant, state: MachineState, fault: str = "") -> Machine:

@@ -87,6 +87,7 @@ class Cloud:
         self._connection: Connection | None = None
         self._opening = threading.Lock()
         self._places = threading.BoundedSemaphore(settings.in_flight)
+        self._naming = threading.RLock()
         self._known: dict[tuple[str, str], tuple[float, str]] = {}
 
     # -- requests -----------------------------------------------------------------------------------
@@ -280,10 +281,18 @@ class Cloud:
 
     def known(self, kind: str, name: str, look: Callable[[], str]) -> str:
         """The id behind a name, remembered for a while."""
+        if found := self._remembered(kind, name):
+            return found
+        with self._naming:  # of many that begin at once, one looks
+            found = self._remembered(kind, name) or look()
+            self._known.setdefault((kind, name), (self.clock(), found))
+        return found
+
+    def _remembered(self, kind: str, name: str) -> str:
         then, found = self._known.get((kind, name), (0.0, ""))
-        if not found or self.clock() - then > KNOWN_FOR:
-            found = look()
-            self._known[kind, name] = (self.clock(), found)
+        if found and self.clock() - then > KNOWN_FOR:
+            self._known.pop((kind, name), None)
+            return ""
         return found
 
     def forget(self, before: float) -> bool:

@@ -226,7 +226,7 @@ class Volumes:
         return Volume.of(made["volume"])
 
     def chosen(self, machine_key: str, made: list[Volume], since: float) -> list[Volume]:
-        """The volumes that count under the keys of those made until ``since``: the oldest of each key.
+        """The volumes that count under the keys of those made until ``since``, settled: the oldest of each.
 
         Cinder has no unique names. Every operator waits until whatever was made in the same second can be
         seen, then all choose the same; who lost deletes its own, which nothing has used.
@@ -234,15 +234,23 @@ class Volumes:
         patience = SETTLING - (self._cloud.clock() - since)
         if patience > 0:
             self._cloud.sleep(patience)
+        asked, ids = Asked(tags.MACHINE, machine_key), {volume.id for volume in made}
+        listed = self._cloud.until(
+            lambda: self._shared.ask(asked, gather=True)[asked],
+            lambda now: not any(volume.id in ids and volume.status in MOVING for volume in now),
+        )
+        ours = {volume.id: volume for volume in listed if volume.id in ids}
+        if gone := ids - set(ours):
+            raise ProviderError(
+                ErrorCode.NOT_FOUND, f"Volume {', '.join(sorted(gone))} was deleted by somebody."
+            )
         first: dict[str, Volume] = {}
-        of_machine = Asked(tags.MACHINE, machine_key)
-        for volume in sorted(self._shared.ask(of_machine)[of_machine], key=_first):
+        for volume in sorted(listed, key=_first):
             first.setdefault(volume.key, volume)
         for volume in made:
-            if first.get(volume.key, volume).id != volume.id:
+            if first[volume.key].id != volume.id:
                 self._cloud.delete(Service.VOLUME, f"/volumes/{volume.id}", microversion=VOLUMES)
-        ours = {volume.id: volume for volume in made}
-        chosen = [first.get(volume.key, volume) for volume in made]
+        chosen = [first[volume.key] for volume in made]
         return [ours.get(volume.id) or self.settled(volume) for volume in chosen]
 
     def extend(self, volume: Volume, size_gib: int) -> Volume:

@@ -19,6 +19,7 @@ from govpool.messages import (
     findings,
     lifecycle,
     notifications,
+    otherwise,
     policy,
     pools,
     rules,
@@ -34,6 +35,7 @@ Language = Literal["en", "zh"]
 CATALOGUE: Mapping[str, tuple[str, str]] = {
     **rules.TEXTS,
     **audit.TEXTS,
+    **otherwise.TEXTS,
     **policy.TEXTS,
     **lifecycle.TEXTS,
     **cli.TEXTS,

@@ -43,7 +43,7 @@ LONG_FILES = {
     "tests/contract/test_local.py": "what only the local pool can be asked",
     "tests/unit/lifecycle/lifecycle_builders.py": "one builder a kind, for every test of the core",
     "tests/unit/lifecycle/model_world.py": "one world in memory: every kind of action has its effect in it",
-    "tests/unit/lifecycle/test_otherwise_flips.py": "a test for each change that is told: made, and seen to turn",
+    "tests/unit/lifecycle/test_otherwise_flips.py": "each change that is told, made and seen to turn",
     "tests/unit/lifecycle/test_stages_leaving.py": "every stage of the end, one after the other",
     "tests/unit/lifecycle/test_terms_walk.py": "one request walked through every span of use",
     "tests/unit/rules/test_emergency.py": "five regulations' emergencies, to the day",

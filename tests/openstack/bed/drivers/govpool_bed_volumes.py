@@ -9,6 +9,9 @@ from cinder import exception, interface
 from cinder.volume import driver
 
 GIB = 1024**3
+OWN_TARGET = {"shared_targets": False}
+# Cinder writes down whether a target is shared, and whose it is, after the volume is available. A server that
+# gets the volume in between fails in Nova, unless the driver says at once that nothing is shared.
 
 
 @interface.volumedriver
@@ -37,6 +40,7 @@ class FileDriver(driver.VolumeDriver):
             raise exception.VolumeBackendAPIException(data="the bed was told to fail this volume")
         self._path(volume).touch()
         self._grow(volume, volume.size)
+        return dict(OWN_TARGET)
 
     def clone_image(self, context, volume, image_location, image_meta, image_service):
         if faults.strikes("volume-fail", volume.display_name or ""):
@@ -44,13 +48,15 @@ class FileDriver(driver.VolumeDriver):
         with self._path(volume).open("wb") as file:
             image_service.download(context, image_meta["id"], file)
         self._grow(volume, volume.size)
-        return {}, True
+        return dict(OWN_TARGET), True
 
     def create_cloned_volume(self, volume, src_vref):
         self._fill(volume, self._path(src_vref), volume.size)
+        return dict(OWN_TARGET)
 
     def create_volume_from_snapshot(self, volume, snapshot):
         self._fill(volume, self._path(snapshot), volume.size)
+        return dict(OWN_TARGET)
 
     def create_snapshot(self, snapshot):
         self._fill(snapshot, self._path(snapshot.volume), snapshot.volume_size)
@@ -99,4 +105,5 @@ class FileDriver(driver.VolumeDriver):
             "thick_provisioning_support": False,
             "max_over_subscription_ratio": 100.0,
             "online_extend_support": True,
+            **OWN_TARGET,
         }

@@ -107,6 +107,7 @@ def through_sdk(tenant: Tenant, servers: int, threads: int, into: list[Measured]
             network=settings["network.business"],
             boot_from_volume=True,
             volume_size=1,
+            auto_ip=False,
             wait=True,
             timeout=PATIENCE,
         )

@@ -269,6 +269,8 @@ def test_servers_are_started_again_after_the_host_was_rebooted(
     (found,) = provider.list_machines()
     assert found.state is MachineState.STOPPED
     assert provider.set_power("m1", on=True).state is MachineState.ACTIVE
+    # The host knows no neighbour on a bridge that was made anew: the first packets may be lost.
+    assert poll(lambda: ssh(machine, "true").returncode == 0, limit=30), "it can't be reached"
     assert said(ssh(machine, "cat /data/data1/file")) == "kept"
 
 

@@ -205,7 +205,7 @@ async def test_an_order_whose_job_is_lost_is_tried_again_alone(
         deleted = await begun(town, nodes, 1)
         await town.kube.remove_path(f"{JOBS}/{name_of(deleted)}", deleted.job["metadata"]["uid"])
         await town.until(waits, "waits for the Pod of the deleted Job")
-        assert deleted.process.returncode is None and len(nodes.runs) == 1
+        assert len(nodes.runs) == 1
         nodes.grace.set()
 
         killed = await begun(town, nodes, 2)
@@ -248,7 +248,8 @@ async def test_a_job_that_was_lost_while_nobody_looked_is_not_made_anew(tmp_path
                 return bool(order.status and "has ended" in order.status.progress)
 
             await town.until(waits, "waits for the Pod of the lost Job")
-            assert lost.process.returncode is None and len(nodes.runs) == 1
+            # Whether its process noticed is its own affair: nobody has said yet that the Pod has ended.
+            assert len(nodes.runs) == 1
             nodes.grace.set()
             again = await begun(town, nodes, 2)
             assert lost.process.returncode is not None and name_of(again) != name_of(lost)

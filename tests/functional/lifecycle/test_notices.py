@@ -28,12 +28,14 @@ RULES: list[dict[str, Any]] = [
         "article": "22(4)",
     },
 ]
-"""What the test's policy has beside the shipped one's."""
+"""What the test's policy has beside the shipped one's, or in their place."""
 
 
 async def under_these_rules(town: World) -> None:
     (policy,) = documents(ROOT / "policies" / "yiyang-2025.yaml")
-    policy["spec"]["rectification"]["notices"] += RULES
+    ours = {rule["finding"] for rule in RULES}
+    notices = policy["spec"]["rectification"]["notices"]
+    policy["spec"]["rectification"]["notices"] = [n for n in notices if n["finding"] not in ours] + RULES
     await town.apply(policy)
 
 

@@ -99,6 +99,9 @@ def test_clocks_never_run_backwards(policy: CloudPolicy, scenario: Scenario) -> 
             for deadline in status.deadlines if status else ():
                 assert deadline.since <= at
                 assert deadline.due is None or deadline.since <= deadline.due
+                if deadline.by_itself:
+                    # Its end moves with an extension that is approved.
+                    continue
                 key = (deadline.stage, deadline.article, deadline.since, deadline.who)
                 due, late = clocks.get(key, (deadline.due, False))
                 assert deadline.due == due, "a clock that runs is not set anew"

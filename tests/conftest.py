@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import importlib
 import os
+import pkgutil
 import tempfile
 import warnings
 from collections import Counter
@@ -28,6 +30,21 @@ settings.register_profile("dev", max_examples=30, deadline=None)
 settings.register_profile("search", max_examples=5_000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
+
+def load_all(*packages: str) -> None:
+    """Import every module of the packages.
+
+    Hypothesis draws from the constants of what is imported: without this a test would draw other examples
+    after other tests than alone, and a red build could not be looked into.
+    """
+    for package in packages:
+        found = importlib.import_module(package)
+        for module in pkgutil.walk_packages(found.__path__, f"{package}."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+
+
+load_all("govpool", "govpool_providers")
 NO_CLUSTER = "needs a real API server: set KUBECONFIG to the kubeconfig of one that may be filled and emptied"
 THE_TESTS_CHOOSE_THEIR_OWN = {"subnet", "addresses"}
 
@@ -64,6 +81,8 @@ def ground_lacks() -> str:
     return f"local machines can't run here: {told}"
 
 
+# Before the plugin that spreads tests over workers reads their groups, or it would find none.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("cluster") and not os.environ.get("KUBECONFIG"):

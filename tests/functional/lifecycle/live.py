@@ -9,6 +9,7 @@ from typing import TypeVar
 from govpool.api.approval import Approval
 from govpool.api.base import Resource, Scope
 from govpool.api.cloudresourcerequest import CloudResourceRequest
+from govpool.api.cloudserver import CloudServer, Desired, ServerPhase
 from govpool.api.tenantquota import TenantQuota
 from govpool.api.workorder import Executor, WorkOrder, WorkOrderState
 from govpool.effects.kube import Json, KubeError
@@ -18,7 +19,9 @@ from govpool_providers.fixture import FaultPlan
 from tests.functional.lifecycle.world import World
 
 R = TypeVar("R", bound=Resource)
-FOLLOWED: tuple[type[Resource], ...] = (TenantQuota, CloudResourceRequest, Approval, WorkOrder)
+FOLLOWED: tuple[type[Resource], ...] = (TenantQuota, CloudResourceRequest, Approval, WorkOrder, CloudServer)
+THERE = {Desired.RELEASED: (ServerPhase.RELEASED, ServerPhase.GONE), Desired.GONE: (ServerPhase.GONE,)}
+"""Where a server is that has left as far as is wanted: until then its pool is looked at again and again."""
 QUIET = 0.8
 """Seconds without any write after which the operator has done what it can do."""
 PATIENCE = 120.0
@@ -53,6 +56,7 @@ class LiveTown:
                 self._known[item.key] = item
                 found.append(item.metadata.resource_version)
                 busy = busy or (isinstance(item, WorkOrder) and _under_way(item))
+                busy = busy or (isinstance(item, CloudServer) and _on_its_way(item))
         return f"{sorted(found)}{asyncio.get_running_loop().time() if busy else ''}"
 
     def next_look(self) -> datetime | None:
@@ -125,3 +129,10 @@ def _under_way(order: WorkOrder) -> bool:
         WorkOrderState.FAILED,
     )
     return order.spec.executor is not Executor.PERSON and not done
+
+
+def _on_its_way(server: CloudServer) -> bool:
+    phase = server.status.phase if server.status else ServerPhase.PENDING
+    if (there := THERE.get(server.spec.desired)) is not None:
+        return phase not in there
+    return phase in (ServerPhase.PENDING, ServerPhase.BUILDING, ServerPhase.RESIZING)

@@ -19,7 +19,7 @@ import yaml
 
 from govpool.api.base import SETTLED_LABEL, Resource
 from govpool.api.cloudpool import CloudPool
-from govpool.api.cloudserver import CloudServer, ServerPhase
+from govpool.api.cloudserver import CloudServer, Desired, ServerPhase
 from govpool.api.kinds import by_kind
 from govpool.api.workorder import Executor, WorkOrder, WorkOrderState
 from govpool.effects.kube import Json, Kube, KubeError
@@ -92,6 +92,16 @@ async def until(true: Callable[[], bool], seconds: float) -> None:
             await asyncio.sleep(0.05)
 
 
+def _on_its_way(server: CloudServer) -> bool:
+    """Whether its pool is looked at again and again until it is as wanted."""
+    phase = server.status.phase if server.status else ServerPhase.PENDING
+    if server.spec.desired is Desired.GONE:
+        return phase is not ServerPhase.GONE
+    if server.spec.desired is Desired.RELEASED:
+        return phase not in (ServerPhase.RELEASED, ServerPhase.GONE)
+    return phase in UNDER_WAY
+
+
 def version(resource: Resource) -> int:
     """The object's resourceVersion; the embedded control plane's are numbers."""
     return int(resource.metadata.resource_version or "0")
@@ -130,7 +140,7 @@ class LiveTown:
             if isinstance(resource, WorkOrder) and resource.spec.executor is not Executor.PERSON:
                 if status is None or status.state in (WorkOrderState.PENDING, WorkOrderState.RUNNING):
                     return True
-            elif isinstance(resource, CloudServer) and (status is None or status.phase in UNDER_WAY):
+            elif isinstance(resource, CloudServer) and _on_its_way(resource):
                 return True
         return False
 

@@ -11,6 +11,8 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 WORKERS ?= 2
 TESTS ?= tests
+# Tests of one file share machines and networks: one worker runs them all, and files go in their order.
+SPREAD := --dist loadfile --no-loadscope-reorder
 POOL ?= local
 # On OpenStack: a control plane of the test bed, unless OS_CLOUD names a cloud or there is no bed.
 BED := $(if $(OS_CLOUD),,$(wildcard tests/openstack/bed/__main__.py))
@@ -33,7 +35,7 @@ demo: $(READY) ## Take an application through its whole life, from annex 1 to th
 
 .PHONY: test
 test: $(READY) lint ## Lint, then every test but the benchmarks (TESTS=tests/unit narrows it)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) $(TESTS) --ignore=tests/bench -n $(WORKERS) --dist loadgroup $(ARGS)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) $(TESTS) --ignore=tests/bench -n $(WORKERS) $(SPREAD) $(ARGS)
 
 .PHONY: test-openstack
 test-openstack: $(READY) ## The provider's tests on a real OpenStack: the bed's, or the one that OS_CLOUD names

@@ -81,18 +81,12 @@ def ground_lacks() -> str:
     return f"local machines can't run here: {told}"
 
 
-# Before the plugin that spreads tests over workers reads their groups, or it would find none.
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("cluster") and not os.environ.get("KUBECONFIG"):
             item.add_marker(pytest.mark.skip(reason=NO_CLUSTER))
         if not item.get_closest_marker("root"):
             continue
-        if not item.get_closest_marker("xdist_group"):
-            # One worker runs whatever makes machines, loop devices and mounts: two would share two cores,
-            # and time limits inside machines are real.
-            item.add_marker(pytest.mark.xdist_group("root"))
         if lacks := ground_lacks():
             item.add_marker(pytest.mark.skip(reason=lacks))
 

@@ -22,18 +22,6 @@ SUPPLY = (CloudPolicy, ServiceCatalog, CloudPool)
 CHAIN: Key = ("CertificateChain", "", "")
 """No object of its own: the head of the certificates' chain, which an operator may have left half written."""
 
-RUN_OWN = (
-    "observed_generation",
-    "conditions",
-    "attempts",
-    "retry_seen",
-    "lease",
-    "job",
-    "started",
-    "progress",
-)
-"""Fields of an order's status that only its run and its own reconcile look at."""
-
 AUDIT: Key = ("AuditAnchors", "", "")
 """No object of its own either: the anchors of the audit trails."""
 RUN_OWN = (

@@ -277,6 +277,35 @@ def test_machines_of_a_request_that_are_made_side_by_side_share_their_groups() -
     assert len(cast(list[Any], cloud.lists["server_groups"])) == 1
 
 
+def test_a_requests_groups_are_looked_up_once_and_anew_once_they_were_deleted() -> None:
+    class Making(Told):
+        def post(self, service: Service, path: str, body: Any, *, microversion: str | None = None) -> Any:
+            (kind,) = body
+            made = {"id": f"g{len(self.queries)}", **body[kind]}
+            self.lists.get(f"{kind}s", []).append(made)
+            return {kind: made}
+
+        def delete(self, service: Service, path: str, *, microversion: str | None = None) -> None:
+            for listed in self.lists.values():
+                listed[:] = [one for one in listed if one["id"] != path.rsplit("/", 1)[-1]]
+
+    cloud = Making(server_groups=[], security_groups=[], security_group_rules=[])
+    servers, networks = Servers(cloud), Networks(cloud)
+    name = tags.group_name("pool", "uid")
+
+    def both() -> tuple[str, str]:
+        return networks.known_group("uid", "business"), servers.known_group(name)
+
+    first = both()
+    asked = len(cloud.queries)
+    assert both() == first
+    assert len(cloud.queries) == asked, "a second server asks for neither"
+    networks.delete_groups(name)
+    servers.delete_groups(name)
+    second = both()
+    assert not set(second) & set(first), "of a system that comes back, new ones are made"
+
+
 def test_a_name_that_many_want_at_once_is_looked_up_once() -> None:
     cloud, looked = Told(), []
 

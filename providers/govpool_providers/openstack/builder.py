@@ -45,13 +45,13 @@ class Builder:
             if volume.status in MOVING:
                 return _unborn(want, MachineState.BUILDING)
         ids = {volume.key: volume.id for volume in volumes}
-        group = self._networks.request_group(want.owner.request_uid, want.network)
-        plug = {"uuid": network}
-        if outside := self._cloud.settings.floating.get(want.network):
-            plug = {"port": self._networks.ensure_port(want.key, network, group, outside)}
         for volume in volumes:
             self._volumes.give(volume)
         try:
+            group = self._networks.known_group(want.owner.request_uid, want.network)
+            plug = {"uuid": network}
+            if outside := self._cloud.settings.floating.get(want.network):
+                plug = {"port": self._networks.ensure_port(want.key, network, group, outside)}
             return self._servers.create(want, ids, flavor, plug, group)
         except ProviderError as error:
             if error.code in {ErrorCode.INVALID, ErrorCode.NOT_FOUND} and self._cloud.forget(began):

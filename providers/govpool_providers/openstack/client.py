@@ -297,10 +297,16 @@ class Cloud:
 
     def forget(self, before: float) -> bool:
         """Forget every id looked up before this time; whether there was one."""
-        old = [key for key, (then, _) in self._known.items() if then < before]
+        old = [key for key, (then, _) in list(self._known.items()) if then < before]
         for key in old:
             self._known.pop(key, None)
         return bool(old)
+
+    def drop(self, kind: str, name: str) -> None:
+        """Forget what is remembered of this kind under a name that begins so: it was just deleted."""
+        for known in list(self._known):
+            if known[0] == kind and known[1].startswith(name):
+                self._known.pop(known, None)
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -14,6 +14,8 @@ from govpool_providers.openstack.looks import Shared
 from govpool_providers.openstack.network_maker import Maker
 from govpool_providers.openstack.settings import Ingress
 
+GROUP = "security group"
+
 
 @dataclass(frozen=True, slots=True)
 class Port:
@@ -151,6 +153,11 @@ class Networks:
         found.sort(key=lambda group: (group.get("created_at") or "", group["id"]))
         return {name: [group for group in found if group["name"] == name] for name in names}
 
+    def known_group(self, uid: str, network: str) -> str:
+        """:meth:`request_group`, remembered for a while: a system's servers are made one after the other."""
+        name = f"{tags.group_name(self._pool, uid)}/{network}"
+        return self._cloud.known(GROUP, name, lambda: self.request_group(uid, network))
+
     def request_group(self, uid: str, network: str) -> str:
         """The security group of a request's machines, with the ingress rules of its kind of network."""
         name = tags.group_name(self._pool, uid)
@@ -194,6 +201,7 @@ class Networks:
 
     def delete_groups(self, name: str) -> None:
         """Delete the security groups of this name that nothing uses."""
+        self._cloud.drop(GROUP, name)
         for group in self.security_groups(name):
             try:
                 self._cloud.delete(Service.NETWORK, f"/security-groups/{group['id']}")

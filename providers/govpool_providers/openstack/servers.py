@@ -37,6 +37,7 @@ STATES: Mapping[str, MachineState] = {
     "REVERT_RESIZE": MachineState.RESIZING,
 }
 """Nova's server status and the contract's; a status that is not here is an error."""
+GROUP = "server group"
 GONE = frozenset({"DELETED"})
 RECLAIMABLE = "SOFT_DELETED"
 """Deleted but kept for a while: to be deleted for good."""
@@ -195,7 +196,7 @@ class Servers:
         }
         if settings.availability_zone:
             body["server"]["availability_zone"] = settings.availability_zone
-        if group := self.ensure_group(tags.group_name(self._pool, want.owner.request_uid)):
+        if group := self.known_group(tags.group_name(self._pool, want.owner.request_uid)):
             body["os:scheduler_hints"] = {"group": group}
         made = self._cloud.post(Service.COMPUTE, "/servers", body, microversion=SERVERS)
         return Server.of(
@@ -286,6 +287,12 @@ class Servers:
         )
         return {name: sorted(str(group["id"]) for group in found if group["name"] == name) for name in names}
 
+    def known_group(self, name: str) -> str:
+        """:meth:`ensure_group`, remembered for a while: a system's servers are made one after the other."""
+        if self._cloud.settings.spread == "none":
+            return ""
+        return self._cloud.known(GROUP, name, lambda: self.ensure_group(name))
+
     def ensure_group(self, name: str) -> str:
         """The server group that spreads a request's machines; empty when they are not to be spread."""
         policy = self._cloud.settings.spread
@@ -304,5 +311,6 @@ class Servers:
 
     def delete_groups(self, name: str) -> None:
         """Delete the server groups of this name."""
+        self._cloud.drop(GROUP, name)
         for group in self.groups(name):
             self._cloud.delete(Service.COMPUTE, f"/os-server-groups/{group}", microversion=GROUPS)

@@ -223,7 +223,8 @@ def _notices(line: RequestLine, words: Words, end: datetime) -> Iterator[Bar]:
     for notice in line.notices:
         until = notice.until or end
         late = notice.due is not None and until > notice.due
-        finding = notice.text.partition(": ")[0] if notice.kind == "RectificationNotice" else ""
+        finding = notice.about if notice.kind == "RectificationNotice" else ""
+        text = ": ".join(filter(None, (notice.about, notice.detail.get(words.language, ""))))
         parts = (words.term(notice.kind), words.term(finding), words.term(notice.state), notice.article)
         about = " · ".join(part for part in parts if part)
         yield Bar(
@@ -231,7 +232,7 @@ def _notices(line: RequestLine, words: Words, end: datetime) -> Iterator[Bar]:
             words.local(until),
             about,
             "notice overdue" if late else "notice",
-            f"{notice.name}: {notice.text} {words.cited(notice.article)}".strip(),
+            f"{notice.name}: {text} {words.cited(notice.article)}".strip(),
             words.local(notice.due) if notice.due else None,
             late=late,
         )

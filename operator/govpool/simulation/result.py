@@ -12,6 +12,7 @@ from govpool.api.base import BilingualText, Model
 from govpool.api.cloudpolicy import ApplicationType, CalendarRule, Role, Stage
 from govpool.api.cloudresourcerequest import Happening, RequestPhase, StageState
 from govpool.api.tenantquota import Amounts, Standing
+from govpool.messages import Language
 from govpool.simulation.scenario import Telling
 
 
@@ -121,7 +122,10 @@ class NoticeSpan(Model):
     since: datetime
     until: datetime | None = None
     """When it was settled or gone; None: still open at the end."""
-    text: str = ""
+    about: str = ""
+    """What was found, or the work to do: the word that programs use."""
+    detail: dict[Language, str] = {}
+    """What was found, in the language of the reader."""
     article: str = ""
     due: datetime | None = None
     state: str = ""

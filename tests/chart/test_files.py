@@ -37,13 +37,30 @@ def _leaves(values: Any, *above: str) -> list[tuple[str, ...]]:
 
 
 # -- the image -------------------------------------------------------------------------------------
-def test_every_base_is_pinned_by_its_digest() -> None:
+def test_there_is_one_base_and_it_is_pinned_by_its_digest() -> None:
+    """It is an argument, so that a site without a registry builds on a base of its own."""
     bases = re.findall(r"^FROM (\S+)(?: AS (\S+))?$", RECIPE, re.MULTILINE)
     stages = {stage for _, stage in bases}
-    outside = [base for base, _ in bases if base not in stages]
-    assert outside
-    assert all(re.search(r"@sha256:[0-9a-f]{64}$", base) for base in outside)
+    assert {base for base, _ in bases if base not in stages} == {"${BASE}"}
+    (pinned,) = re.findall(r"^ARG BASE=(\S+)$", RECIPE, re.MULTILINE)
+    assert re.search(r"@sha256:[0-9a-f]{64}$", pinned)
     assert {"operator", "runner"} <= stages
+
+
+def test_no_registry_and_no_secret_of_the_build_is_written_down() -> None:
+    assert "http" not in RECIPE and "index-url" not in RECIPE
+    assert set(re.findall(r"^(?:ARG|ENV) +([A-Z_]+)=", RECIPE, re.MULTILINE)) == {
+        "BASE",
+        "PIP_DISABLE_PIP_VERSION_CHECK",
+        "PATH",
+    }, "what an argument or a variable holds stays in the image"
+    assert re.findall(r"--mount=type=secret,id=([a-z.-]+)", RECIPE) == ["pip.conf", "mirror-ca"]
+
+
+def test_the_base_of_ones_own_has_what_the_recipe_needs_of_one() -> None:
+    tool = (ROOT / "tools/base_image.sh").read_text(encoding="utf-8")
+    packages = re.findall(r"--include=(\S+)", tool)[0].split(",")
+    assert {"python3", "python3-venv", "python-is-python3", "ca-certificates"} <= set(packages)
 
 
 def test_the_image_s_user_is_nobody_else_and_the_chart_s() -> None:

@@ -122,8 +122,12 @@ class Cluster:
         (container,) = pod["containers"]
         folders = {mount["name"]: place / mount["name"] for mount in container["volumeMounts"]}
         for volume in pod["volumes"]:
-            folders[volume["name"]].mkdir(mode=0o700)
+            # As a kubelet does: open to all, and root's where the Pod is somebody else's.
+            folders[volume["name"]].mkdir()
+            folders[volume["name"]].chmod(0o777)
             if "secret" in volume:
+                readable = volume["secret"]["defaultMode"] & 0o004 or pod["securityContext"].get("fsGroup")
+                assert readable, "a Secret's files are root's: they are for the others, or for fsGroup"
                 await self._lay_out(volume["secret"]["secretName"], folders[volume["name"]])
         paths = {mount["mountPath"]: str(folders[mount["name"]]) for mount in container["volumeMounts"]}
         mounts = re.compile("|".join(re.escape(path) for path in sorted(paths, key=len, reverse=True)))

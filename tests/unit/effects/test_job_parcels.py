@@ -15,7 +15,7 @@ from govpool.api.workorder import Evidence, ServerResult
 from govpool.effects.executors.base import OrderContext, OrderResult
 from govpool.effects.executors.evidence import keep
 from govpool.effects.jobs import parcels
-from govpool.effects.jobs.manifests import JobSettings, belongings, job, report_names
+from govpool.effects.jobs.manifests import USER, JobSettings, belongings, job, report_names
 from govpool.effects.jobs.parcels import (
     Parcel,
     Report,
@@ -49,6 +49,21 @@ def place(folder: Path) -> OrderContext:
     """An operator's folder of evidence; nothing else is asked for."""
     folder.mkdir()
     return cast(OrderContext, SimpleNamespace(evidence_dir=folder))
+
+
+def test_a_job_s_user_reads_what_a_kubelet_mounts_and_keys_lie_in_a_folder_of_its_own() -> None:
+    """A Secret's files are root's and an emptyDir is open to all: as a real node makes them."""
+    pod = cast(Any, job(SETTINGS, "run-a", order_of()))["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    (secret,) = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
+    recipe = (Path(__file__).parents[3] / "Containerfile").read_text(encoding="utf-8")
+    user = {key: pod["securityContext"][key] for key in ("runAsUser", "runAsGroup", "fsGroup")}
+    assert set(user.values()) == {USER}
+    assert f"USER {USER}:{USER}" in recipe
+    assert secret["defaultMode"] == 0o440
+    keys = {item["name"]: item["value"] for item in container["env"]}["GOVPOOL_RUNTIME_DIR"]
+    mounted = [mount["mountPath"] for mount in container["volumeMounts"]]
+    assert keys not in mounted and str(Path(keys).parent) in mounted
 
 
 def test_a_parcel_arrives_as_it_was_packed() -> None:

@@ -13,6 +13,9 @@ from govpool.effects.kube import Json
 NAMESPACE = "govpool-runs"
 ORDER_DIR = "/run/govpool/order"
 PRIVATE_DIR = "/run/govpool/private"
+"""A volume in memory. It is root's and open to all, as a kubelet makes it: keys lie in a folder within."""
+USER = 10001
+"""The image's user and its group (Containerfile). What a kubelet mounts for a Pod is for the group."""
 STATE_DIR = "/var/lib/govpool/runner"
 TTL_SECONDS = 24 * 3600
 """An ended Job stays so long for people to look at, when no operator removed it."""
@@ -74,6 +77,9 @@ def _pod(settings: JobSettings, name: str) -> Json:
         "enableServiceLinks": False,
         "securityContext": {
             "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [
@@ -87,7 +93,7 @@ def _pod(settings: JobSettings, name: str) -> Json:
                     f"--state-dir={STATE_DIR}",
                 ],
                 "env": [
-                    {"name": "GOVPOOL_RUNTIME_DIR", "value": PRIVATE_DIR},
+                    {"name": "GOVPOOL_RUNTIME_DIR", "value": f"{PRIVATE_DIR}/own"},
                     {"name": "HOME", "value": STATE_DIR},
                 ],
                 "securityContext": {

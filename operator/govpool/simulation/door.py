@@ -24,17 +24,18 @@ class Door:
     """
 
     def admit(self, kind: type[R], document: Json, before: Json | None) -> R:
-        """The object as it would be stored. The document is made sound in place.
+        """The object as it would be stored. The document is made sound in place; what it shares with
+        ``before``, a version that was admitted, is so already.
 
         Raises:
             KubeError: Invalid, with every reason.
         """
         schema, rules = _schema(kind)
         sound = {**document, "apiVersion": API_VERSION, "kind": kind.DEFINITION.kind}
-        unknown = schema.prune(sound)
-        schema.default(sound)
+        unknown = schema.prune(sound, before)
+        schema.default(sound, before)
         errors = [str(error) for error in schema.errors(sound)]
-        errors = errors or [str(error) for error in rule_errors(rules, sound, before)]
+        errors = errors or [str(error) for error in rule_errors(rules, sound, before, old_passed=True)]
         errors += [f"{name}: unknown field" for name in unknown]
         if errors:
             meta = cast(Json, document.get("metadata") or {})

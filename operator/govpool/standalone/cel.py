@@ -10,7 +10,7 @@ from typing import Any
 import cel as evaluator
 
 from .cel_expressions import CelError, Expression, Scope, compile_expression, escape
-from .cel_reach import reach
+from .cel_reach import Reach, reach
 from .errors import FieldError, forbidden_field, invalid_value
 from .objects import Obj
 from .schema import child
@@ -65,6 +65,8 @@ class Rule:
     field_path: str
     optional_old: bool
     transition: bool
+    looked_at: Mapping[str, Reach]
+    """What it and its message look at of ``self`` and of ``oldSelf``."""
 
     @property
     def expressions(self) -> list[Expression]:
@@ -85,8 +87,18 @@ class Rule:
             return update and known
         return not kept  # ratcheting: what was stored and is left alone stays
 
+    def parts(self, value: Any, old: Any) -> tuple[Any, Any]:
+        """What it sees of a value and of the old one."""
+        return self.looked_at["self"].of(value), None if old is None else self.looked_at["oldSelf"].of(old)
 
-_REMEMBERED, _REMEMBERED_LENGTH = 512, 4096
+    def left_alone(self, part: Any, old: Any) -> bool:
+        """Whether all that it sees of a value is what it saw of the old one."""
+        if self.transition or self.optional_old or old is None:
+            return False
+        return bool(part == self.looked_at["self"].of(old))
+
+
+_REMEMBERED, _REMEMBERED_LENGTH = 4096, 4096
 """How many values, and how long ones as text, are remembered to have passed a node's rules."""
 _SELVES = frozenset({"self", "oldSelf"})
 _REASONS = {
@@ -97,11 +109,12 @@ _REASONS = {
 }
 
 
-def compile_rule(raw: Obj) -> Rule:
-    """Compile one `x-kubernetes-validations` entry; raises CelError."""
+def compile_rule(raw: Obj, node: Obj | None = None) -> Rule:
+    """Compile one `x-kubernetes-validations` entry of a node; raises CelError."""
     expression = compile_expression(str(raw.get("rule", "")), _SELVES)
     message_source = raw.get("messageExpression")
     message_expression = compile_expression(message_source, _SELVES) if message_source else None
+    expressions = [each for each in (expression, message_expression) if each is not None]
     return Rule(
         expression=expression,
         message=str(raw.get("message", "")).strip(),
@@ -110,6 +123,7 @@ def compile_rule(raw: Obj) -> Rule:
         field_path=str(raw.get("fieldPath", "")),
         optional_old=bool(raw.get("optionalOldSelf")),
         transition="oldSelf" in expression.variables,
+        looked_at={name: reach(expressions, name).named(node) for name in _SELVES},
     )
 
 
@@ -128,13 +142,11 @@ class RuleNode:
     def __init__(self, node: Obj, *, root: bool = False) -> None:
         self.node = node
         self.plain = _plain(node)
-        self.rules = [compile_rule(r) for r in node.get("x-kubernetes-validations") or ()]
-        for nested in node.get("allOf") or ():
-            self.rules += [compile_rule(r) for r in nested.get("x-kubernetes-validations") or ()]
+        raw = [*(node.get("x-kubernetes-validations") or ())]
+        raw += [r for nested in node.get("allOf") or () for r in nested.get("x-kubernetes-validations") or ()]
+        self.rules = [compile_rule(each, node) for each in raw]
         self._passed: set[str] = set()
-        self.functions = {name: call for rule in self.rules for name, call in rule.functions.items()}
-        expressions = [expression for rule in self.rules for expression in rule.expressions]
-        self.looked_at = {name: reach(expressions, name).named(node) for name in _SELVES}
+        self._joined: dict[tuple[int, ...], tuple[Reach, Reach, Mapping[str, Callable[..., Any]]]] = {}
         properties = {
             k: RuleNode(v) for k, v in (node.get("properties") or {}).items() if k != "metadata" or not root
         }
@@ -145,22 +157,32 @@ class RuleNode:
     def __bool__(self) -> bool:
         return bool(self.rules or self.properties or self.items or self.extra)
 
-    def errors(self, value: Any, old: Any, *, update: bool, path: str = "") -> Iterator[FieldError]:
-        """Evaluate all rules at and below this node; `old` is None where there is nothing to compare with."""
+    def errors(
+        self, value: Any, old: Any, *, update: bool, path: str = "", old_passed: bool = False
+    ) -> Iterator[FieldError]:
+        """Evaluate all rules at and below this node; `old` is None where there is nothing to compare with.
+
+        `old_passed`: what is old has passed these very rules, so that one whose part of it is left alone is
+        not asked again. An API server can't know that: its rules may be newer than what it has stored.
+        """
         if value is None:
             return
         if self.rules:
-            yield from self._own_errors(value, old, update=update, path=path)
+            yield from self._own_errors(value, old, update=update, path=path, old_passed=old_passed)
         if isinstance(value, dict):
             before = old if isinstance(old, dict) else {}
             for name, item in value.items():
                 branch = self.properties.get(name) or self.extra
                 if branch:
-                    yield from branch.errors(item, before.get(name), update=update, path=child(path, name))
+                    yield from branch.errors(
+                        item, before.get(name), update=update, path=child(path, name), old_passed=old_passed
+                    )
         elif isinstance(value, list) and self.items:
             olds = self._correlate(value, old)
             for index, item in enumerate(value):
-                yield from self.items.errors(item, olds[index], update=update, path=child(path, index))
+                yield from self.items.errors(
+                    item, olds[index], update=update, path=child(path, index), old_passed=old_passed
+                )
 
     def _correlate(self, value: list[Any], old: Any) -> list[Any]:
         """Find each item's old self: only lists of type map can tell (upstream correlates no others)."""
@@ -170,38 +192,62 @@ class RuleNode:
         table = {tuple(str(o.get(k)) for k in keys): o for o in old if isinstance(o, dict)}
         return [table.get(tuple(str(v.get(k)) for k in keys)) if isinstance(v, dict) else None for v in value]
 
-    def _own_errors(self, value: Any, old: Any, *, update: bool, path: str) -> Iterator[FieldError]:
-        kept = old is not None and old == value
-        rules = [rule for rule in self.rules if rule.asks(update=update, known=old is not None, kept=kept)]
-        if not rules:
+    def _own_errors(
+        self, value: Any, old: Any, *, update: bool, path: str, old_passed: bool
+    ) -> Iterator[FieldError]:
+        known = old is not None
+        kept = known and old == value
+        asked: dict[int, str] = {}
+        for number, rule in enumerate(self.rules):
+            if not rule.asks(update=update, known=known, kept=kept):
+                continue
+            parts = rule.parts(value, old)
+            if old_passed and rule.left_alone(parts[0], old):
+                continue
+            # A rule sees nothing else, no clock either: what has passed once passes again.
+            seen = repr((number, known, *parts))
+            if seen not in self._passed:
+                asked[number] = seen
+        if not asked:
             return
-        parts = self.looked_at["self"].of(value), None if old is None else self.looked_at["oldSelf"].of(old)
-        # A rule sees nothing else, no clock either: what has passed once passes again.
-        seen = repr((update, old is not None, kept, *parts))
-        if seen in self._passed:
-            return
-        found = list(self._verdicts(rules, *parts, path=path, known=old is not None))
-        if not found and len(seen) <= _REMEMBERED_LENGTH:
-            if len(self._passed) >= _REMEMBERED:
-                self._passed.clear()
-            self._passed.add(seen)
-        yield from found
+        verdicts = self._verdicts(tuple(asked), value, old, path=path, known=known)
+        for seen, error in zip(asked.values(), verdicts, strict=True):
+            if error is not None:
+                yield error
+            elif len(seen) <= _REMEMBERED_LENGTH:
+                if len(self._passed) >= _REMEMBERED:
+                    self._passed.clear()
+                self._passed.add(seen)
+
+    def _join(self, numbers: tuple[int, ...]) -> tuple[Reach, Reach, Mapping[str, Callable[..., Any]]]:
+        """What some of the rules look at, of the value and of the old one, and what they call."""
+        found = self._joined.get(numbers)
+        if found is None:
+            own, before, functions = Reach(), Reach(), dict[str, Callable[..., Any]]()
+            for number in numbers:
+                rule = self.rules[number]
+                own.join(rule.looked_at["self"])
+                before.join(rule.looked_at["oldSelf"])
+                functions.update(rule.functions)
+            found = self._joined[numbers] = own, before, functions
+        return found
 
     def _verdicts(
-        self, rules: list[Rule], value: Any, old: Any, *, path: str, known: bool
-    ) -> Iterator[FieldError]:
+        self, numbers: tuple[int, ...], value: Any, old: Any, *, path: str, known: bool
+    ) -> Iterator[FieldError | None]:
+        """What each of the rules, by their numbers, has to say."""
         node = None if self.plain else self.node
-        own = to_cel(value, node)
-        before = to_cel(old, node) if known else None
+        reach_of, reach_before, functions = self._join(numbers)
+        own = to_cel(reach_of.of(value), node)
+        before = to_cel(reach_before.of(old), node) if known else None
         scopes: dict[bool, Scope] = {}
-        for rule in rules:
+        for number in numbers:
+            rule = self.rules[number]
             scope = scopes.get(rule.optional_old)
             if scope is None:
                 variables = {"self": own, "oldSelf": _optional(before) if rule.optional_old else before}
-                scope = scopes[rule.optional_old] = Scope(variables, self.functions)
-            error = self._check(rule, scope, path)
-            if error:
-                yield error
+                scope = scopes[rule.optional_old] = Scope(variables, functions)
+            yield self._check(rule, scope, path)
 
     def _check(self, rule: Rule, scope: Scope, path: str) -> FieldError | None:
         where = (path + rule.field_path).lstrip(".") or "<nil>"
@@ -251,9 +297,11 @@ def visible_root(obj: Obj) -> Obj:
     return obj | {"metadata": visible}
 
 
-def rule_errors(rules: RuleNode | None, obj: Obj, old: Obj | None) -> list[FieldError]:
-    """Evaluate a resource's rules on `obj`, with `old` on an update."""
+def rule_errors(
+    rules: RuleNode | None, obj: Obj, old: Obj | None, *, old_passed: bool = False
+) -> list[FieldError]:
+    """Evaluate a resource's rules on `obj`, with `old` on an update; `old_passed`: see RuleNode.errors."""
     if not rules:
         return []
     before = None if old is None else visible_root(old)
-    return list(rules.errors(visible_root(obj), before, update=old is not None))
+    return list(rules.errors(visible_root(obj), before, update=old is not None, old_passed=old_passed))

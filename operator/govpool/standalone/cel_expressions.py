@@ -292,6 +292,7 @@ def _missing_step(tokens: list[_Token], i: int, node: Obj) -> str:
     return ""
 
 
+@lru_cache(maxsize=4096)
 def escape(name: str) -> str:
     """Return a property name as CEL sees it (`a-b` is `a__dash__b`, `namespace` is `__namespace__`)."""
     if name in _RESERVED:

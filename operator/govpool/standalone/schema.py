@@ -146,15 +146,18 @@ class Schema:
         """Build the validator now; raises ValueError when a pattern or keyword cannot be understood."""
         self._validator.is_valid({})
 
-    def default(self, obj: Obj) -> None:
-        """Drop nulls of non-nullable fields and fill in defaults, in place."""
-        if self._defaulted:
-            _default(obj, self.node)
-        _drop_nulls(obj, self.node, root=True)
+    def default(self, obj: Obj, sound: Obj | None = None) -> None:
+        """Drop nulls of non-nullable fields and fill in defaults, in place.
 
-    def prune(self, obj: Obj) -> list[str]:
-        """Remove unknown fields in place; returns their paths."""
-        return list(_prune(obj, self.node, "", root=True))
+        What it shares with ``sound``, an object that was made sound before, is passed over.
+        """
+        if self._defaulted:
+            _default(obj, self.node, sound)
+        _drop_nulls(obj, self.node, sound, root=True)
+
+    def prune(self, obj: Obj, sound: Obj | None = None) -> list[str]:
+        """Remove unknown fields in place; returns their paths. ``sound``: see :meth:`default`."""
+        return list(_prune(obj, self.node, "", sound, root=True))
 
     def errors(self, obj: Obj, *, status_only: bool = False) -> list[FieldError]:
         """Validate the object; upstream wording."""
@@ -189,20 +192,27 @@ def _subschema(node: Obj, name: str) -> Obj | None:
     return extra if isinstance(extra, dict) else None
 
 
-def _default(value: object, node: Obj) -> None:
+def _of(sound: object, name: str) -> object:
+    """The field of an object that is sound already; what is the very same object needs no second look."""
+    return sound.get(name) if isinstance(sound, dict) else None
+
+
+def _default(value: object, node: Obj, sound: object = None) -> None:
     if isinstance(value, dict):
         for name, sub in (node.get("properties") or {}).items():
             if "default" in sub and (name not in value or (value[name] is None and not sub.get("nullable"))):
                 value[name] = copy.deepcopy(sub["default"])
         for name, item in value.items():
-            if isinstance(item, dict | list) and (found := _subschema(node, name)) is not None:
-                _default(item, found)
+            if not isinstance(item, dict | list) or item is (known := _of(sound, name)):
+                continue
+            if (found := _subschema(node, name)) is not None:
+                _default(item, found, known)
     elif isinstance(value, list) and isinstance(node.get("items"), dict):
         for item in value:
             _default(item, node["items"])
 
 
-def _drop_nulls(value: object, node: Obj, *, root: bool = False) -> None:
+def _drop_nulls(value: object, node: Obj, sound: object = None, *, root: bool = False) -> None:
     if isinstance(value, dict):
         for name in list(value):
             sub = (node.get("properties") or {}).get(name)
@@ -211,14 +221,17 @@ def _drop_nulls(value: object, node: Obj, *, root: bool = False) -> None:
             if value[name] is None:
                 if sub is not None and not sub.get("nullable"):
                     del value[name]
-            elif isinstance(value[name], dict | list) and (found := _subschema(node, name)) is not None:
-                _drop_nulls(value[name], found)
+                continue
+            if not isinstance(value[name], dict | list) or value[name] is (known := _of(sound, name)):
+                continue
+            if (found := _subschema(node, name)) is not None:
+                _drop_nulls(value[name], found, known)
     elif isinstance(value, list) and isinstance(node.get("items"), dict):
         for item in value:
             _drop_nulls(item, node["items"])
 
 
-def _prune(value: object, node: Obj, path: str, *, root: bool = False) -> Iterator[str]:
+def _prune(value: object, node: Obj, path: str, sound: object = None, *, root: bool = False) -> Iterator[str]:
     if isinstance(value, list):
         items = node.get("items")
         if isinstance(items, dict):
@@ -231,12 +244,13 @@ def _prune(value: object, node: Obj, path: str, *, root: bool = False) -> Iterat
     implicit = ("apiVersion", "kind", "metadata") if root or node.get(EMBEDDED) else ()
     keep = bool(node.get(PRESERVE)) or node.get("additionalProperties") is True
     for name in list(value):
-        sub = _subschema(node, name)
-        if name in implicit:
+        known = _of(sound, name)
+        if name in implicit or (known is not None and value[name] is known):
             continue
+        sub = _subschema(node, name)
         if sub is not None:
             if isinstance(value[name], dict | list):
-                yield from _prune(value[name], sub, child(path, name))
+                yield from _prune(value[name], sub, child(path, name), known)
         elif not keep:
             del value[name]
             yield child(path, name)

@@ -49,7 +49,9 @@ async def configuration(kubeconfig: Path | None) -> client.Configuration:
 
 
 async def session(
-    kubeconfig: Path | None, trace: aiohttp.TraceConfig | None = None
+    kubeconfig: Path | None,
+    trace: aiohttp.TraceConfig | None = None,
+    middleware: aiohttp.ClientMiddlewareType | None = None,
 ) -> tuple[str, aiohttp.ClientSession]:
     """The server's URL and a session that is logged in there, with a bounded number of connections."""
     found = await configuration(kubeconfig)
@@ -65,7 +67,11 @@ async def session(
         headers[token["key"]] = token["value"]
     connector = aiohttp.TCPConnector(limit=CONNECTIONS, ssl=context)
     traces = [trace] if trace is not None else []
-    return found.host, aiohttp.ClientSession(connector=connector, headers=headers, trace_configs=traces)
+    between = (middleware,) if middleware is not None else ()
+    made = aiohttp.ClientSession(
+        connector=connector, headers=headers, trace_configs=traces, middlewares=between
+    )
+    return found.host, made
 
 
 _BACKOFF = wait_random_exponential(multiplier=0.2, max=5)
@@ -228,16 +234,6 @@ class Kube:
             if not metadata.get("continue"):
                 return str(metadata.get("resourceVersion", "")), tuple(found)
             query["continue"] = str(metadata["continue"])
-
-    async def count(self, kind: type[Resource], *, labels: str | None = None) -> int | None:
-        """How many objects of the kind there are, without a list of all; None: the server does not tell."""
-        query = {"limit": "1"} | ({"labelSelector": labels} if labels else {})
-        page = await self._request("GET", _path(kind), query)
-        metadata, items = cast(Json, page.get("metadata") or {}), cast("list[Json]", page.get("items") or [])
-        rest = metadata.get("remainingItemCount")
-        if rest is None and metadata.get("continue"):
-            return None
-        return len(items) + int(str(rest or 0))
 
     async def get(self, kind: type[R], name: str, namespace: str | None = None) -> R:
         """One object.

@@ -27,6 +27,7 @@ from govpool.effects.dependents import AUDIT, CHAIN, woken
 from govpool.effects.fence import Fence
 from govpool.effects.kube import Json, Kube, KubeError
 from govpool.effects.kube_errors import advice
+from govpool.effects.listing import Listing
 from govpool.effects.notify.notifier import TOLD_OF, Notifier
 from govpool.effects.observed import reconciling
 from govpool.effects.options import Options as Options  # noqa: PLC0414 - whoever runs it takes it from here
@@ -65,10 +66,6 @@ NOT_SETTLED = f"{SETTLED_LABEL}!=true"
 INSTALL = "install the kinds with `govpool crds apply`"
 FIRST_WAIT, LONGEST_WAIT = 0.5, 15.0
 """Seconds between two tries to start."""
-SWEEP_FIRST, SWEEP_EVERY = 15.0, 600.0
-"""Seconds between two looks for objects whose deletion no event told: at first, and in the long run."""
-SWEEP_AFTER = 2.0
-"""Seconds after the first object of a new list, by when the whole of it has come."""
 
 
 class Operator:
@@ -89,11 +86,11 @@ class Operator:
         self._on_broken = on_broken
         self.store = Store()
         self.streams = Streams(WATCHED)
+        self.listing = Listing(WATCHED, self.list_anew)
         self.started = False
         """Whether everything was listed and is worked on."""
         self.fault: BaseException | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._unsure = asyncio.Event()
         self.notifier: Notifier | None = None
         self.kube: Kube
         self.clock: Clock
@@ -125,7 +122,6 @@ class Operator:
         self.queue.add(CHAIN)
         self.queue.add(AUDIT)
         self._spawn(self.queue.run_heap(), "heap")
-        self._spawn(self._sweep_for_ever(), "sweep")
         for number in range(self._options.workers):
             self._spawn(self._work(), f"worker {number}")
         self._notify()
@@ -166,7 +162,7 @@ class Operator:
         for task in tasks:
             task.cancel()
         stopping = [self.reconciler.runs.stop()] if hasattr(self, "reconciler") else []
-        await asyncio.gather(*tasks, *stopping, return_exceptions=True)
+        await asyncio.gather(*tasks, self.listing.stop(), *stopping, return_exceptions=True)
         if hasattr(self, "kube"):
             await self.kube.close()
 
@@ -177,9 +173,8 @@ class Operator:
 
     async def _learn(self) -> None:
         for kind in WATCHED:
-            labels = NOT_SETTLED if kind in SETTLING else None
             try:
-                _, found = await self.kube.list_as(kind, lambda item: readable(kind, item), labels=labels)  # noqa: B023
+                self.listing.took(kind, (await self._list(kind, self.store.put))[0])
             except KubeError as error:
                 if not error.absent:
                     raise
@@ -189,9 +184,24 @@ class Operator:
                     "NotFound",
                     f"the API server has no {name}: {INSTALL}",
                 ) from None
-            for resource in found:
-                if resource is not None and self.keeps(kind, resource.metadata.namespace):
-                    self.store.put(resource)
+
+    async def _list(
+        self, kind: type[Resource], take: Callable[[Resource], object]
+    ) -> tuple[str, frozenset[str]]:
+        """List a kind, page by page, and take what is news; the list's version, and the UIDs of all in it."""
+
+        def read(document: Json) -> str:
+            namespace, name, uid, version = identity_of(document)
+            known = self.store.knows((kind.DEFINITION.kind, namespace, name), uid, version)
+            if not known and self.keeps(kind, namespace):
+                resource = readable(kind, document)
+                if resource is not None:
+                    take(resource)
+            return uid
+
+        labels = NOT_SETTLED if kind in SETTLING else None
+        listed, uids = await self.kube.list_as(kind, read, labels=labels)
+        return listed, frozenset(uids)
 
     def _spawn(self, work: Coroutine[object, object, None], name: str) -> None:
         self._keep(asyncio.create_task(work, name=name))
@@ -236,12 +246,6 @@ class Operator:
         self.store.drop(resource)
         self._wake(resource, None)
 
-    def relisted(self) -> None:
-        """Kinds are listed anew, after a start or a gap in the watch: what was deleted meanwhile is in no
-        event, and is looked for.
-        """
-        self._unsure.set()
-
     def _wake(self, before: Resource | None, after: Resource | None) -> None:
         changed = after or before
         if self.notifier is not None and changed is not None and self.acts(changed.key):
@@ -261,45 +265,18 @@ class Operator:
         """Whether it is this operator that reconciles the key."""
         return key in (CHAIN, AUDIT) or self._options.shard.owns(key[1])
 
-    async def _sweep_for_ever(self) -> None:
-        # A kind of which nothing is left gives no sign when it is listed anew: early looks are for those.
-        every = SWEEP_FIRST
-        while True:
-            try:
-                async with asyncio.timeout(every):
-                    await self._unsure.wait()
-                await asyncio.sleep(SWEEP_AFTER)
-                self._unsure.clear()
-            except TimeoutError:
-                every = min(every * 2, SWEEP_EVERY)
-            for kind in WATCHED:
-                try:
-                    if await self._other_number(kind):
-                        await self.sweep(kind)
-                except KubeError as error:
-                    log.info("deleted %s are looked for later: %s", kind.DEFINITION.plural, error)
-                    every = SWEEP_FIRST
-
-    async def _other_number(self, kind: type[Resource]) -> bool:
-        """Whether the server may have another number of objects of a kind than are known: one of them and the
-        number of the rest are asked for, not all. Where a selector leaves some out, no server tells it.
-        """
-        known = len(self.store.all(kind))
-        return known > 0 and known != await self.kube.count(
-            kind, labels=NOT_SETTLED if kind in SETTLING else None
-        )
-
-    async def sweep(self, kind: type[Resource]) -> None:
-        """Forget the objects of a kind that the server does not have any more.
+    async def list_anew(self, kind: type[Resource]) -> str:
+        """List a kind after a gap in its stream: take in what changed, forget what the server does not have
+        any more. The list's resourceVersion.
 
         Raises:
             KubeError: the server did not give the whole list; nothing is forgotten.
         """
-        labels = NOT_SETTLED if kind in SETTLING else None
-        version, uids = await self.kube.list_as(kind, _uid, labels=labels)
-        for gone in self.store.unlisted(kind, set(uids), version):
+        version, uids = await self._list(kind, self.saw)
+        for gone in self.store.unlisted(kind, uids, version):
             log.info("%s %s was deleted unseen", kind.DEFINITION.kind, gone.metadata.name)
             self.lost(gone)
+        return version
 
     # -- work -------------------------------------------------------------------------------------
     async def _work(self) -> None:
@@ -386,6 +363,12 @@ def _told(error: KubeError) -> str:
     return f"{error} ({todo})" if todo else str(error)
 
 
-def _uid(document: Json) -> str:
+def identity_of(document: Json) -> tuple[str, str, str, str]:
+    """Namespace, name, UID and resourceVersion."""
     metadata = document.get("metadata")
-    return str(metadata.get("uid", "")) if isinstance(metadata, dict) else ""
+    if not isinstance(metadata, dict):
+        return "", "", "", ""
+    namespace, name, uid, version = (
+        str(metadata.get(field, "")) for field in ("namespace", "name", "uid", "resourceVersion")
+    )
+    return namespace, name, uid, version

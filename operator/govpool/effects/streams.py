@@ -15,7 +15,8 @@ SILENT_AFTER = 720.0
 """Seconds: a stream is ended by the server after 600, and opened anew."""
 OWED_AFTER = 120.0
 """Seconds that a write may take to come back on its stream."""
-_WATCHED = re.compile(r"^/apis/[^/]+/[^/]+/(?:namespaces/[^/]+/)?([a-z]+)$")
+PATH = re.compile(r"^/apis/[^/]+/[^/]+/(?:namespaces/[^/]+/)?([a-z]+)$")
+"""Of a list or a stream; the kind's plural is its group."""
 
 
 class Streams:
@@ -89,7 +90,7 @@ class Streams:
         async def ended(
             _: aiohttp.ClientSession, __: SimpleNamespace, end: aiohttp.TraceRequestEndParams
         ) -> None:
-            found = _WATCHED.match(end.url.path)
+            found = PATH.match(end.url.path)
             if found and end.url.query.get("watch") and end.response.status == 200:
                 self.opened(found[1])
 

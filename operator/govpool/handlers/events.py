@@ -61,7 +61,9 @@ def registry(
     @kopf.on.login(registry=handlers)
     async def login(**_: Any) -> kopf.AiohttpSession:
         # Kopf's own session has no bound on its connections; tokens inside a cluster are renewed hourly.
-        server, session = await kube.session(kubeconfig, operator.streams.tracing())
+        server, session = await kube.session(
+            kubeconfig, operator.streams.tracing(), operator.listing.middleware
+        )
         return kopf.AiohttpSession(
             server=server, aiohttp_session=session, expiration=datetime.now(UTC) + TOKEN_LIFE
         )
@@ -76,8 +78,6 @@ def _follow(handlers: kopf.OperatorRegistry, operator: Operator, kind: type[Reso
     async def seen(event: kopf.RawEvent, **_: Any) -> None:
         body = event["object"]
         operator.streams.event(kind.DEFINITION.kind, body["metadata"]["resourceVersion"])
-        if event["type"] is None:
-            operator.relisted()
         if not operator.keeps(kind, body["metadata"].get("namespace", "")):
             return
         if event["type"] != "DELETED" and operator.store.knows(*_version(kind, body)):
@@ -106,7 +106,8 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.watching.server_timeout = 600
     settings.watching.inactivity_timeout = 70
     settings.watching.chunk_size = 500
-    settings.watching.initial_streaming = False
+    # What there is the operator has listed: see govpool.effects.listing.
+    settings.watching.initial_streaming = True
     settings.posting.enabled = False
     settings.posting.loggers = False
     settings.scanning.disabled = True

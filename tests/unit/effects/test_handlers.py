@@ -13,8 +13,8 @@ from effects_ground import Plane, order_of, request_of, until
 from kubernetes.aio.config import ConfigException
 
 from govpool.api.workorder import WorkOrder
-from govpool.effects import operator as operator_module
 from govpool.effects.operator import NOT_SETTLED, SETTLING, WATCHED, Operator, Options
+from govpool.effects.queue import WorkQueue
 from govpool.handlers import events
 
 
@@ -25,7 +25,7 @@ def test_settings_are_as_measured() -> None:
     assert (settings.networking.request_timeout, settings.networking.connect_timeout) == (60, 10)
     watching = settings.watching
     assert (watching.server_timeout, watching.inactivity_timeout, watching.chunk_size) == (600, 70, 500)
-    assert watching.initial_streaming is False
+    assert watching.initial_streaming is True, "Kopf lists nothing by itself"
     assert settings.posting.enabled is False and settings.posting.loggers is False
     assert settings.scanning.disabled is True
 
@@ -71,7 +71,6 @@ async def test_it_follows_the_streams_and_stops_when_told(
             made.append(self)
 
     monkeypatch.setattr(events, "Operator", Seen)
-    monkeypatch.setattr(operator_module, "SWEEP_AFTER", 0.0)
     stop = asyncio.Event()
     running = asyncio.create_task(events.run(Options(plane.operator_kubeconfig, tmp_path / "o"), stop=stop))
     try:
@@ -106,10 +105,10 @@ async def test_it_ends_nothing_that_others_began_meanwhile(plane: Plane, tmp_pat
 async def test_a_broken_part_ends_the_run_with_its_error(
     plane: Plane, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    async def breaks(self: Operator) -> None:
+    async def breaks(self: WorkQueue) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(Operator, "_sweep_for_ever", breaks)
+    monkeypatch.setattr(WorkQueue, "run_heap", breaks)
     options = Options(plane.operator_kubeconfig, tmp_path / "o")
     with pytest.raises(ZeroDivisionError):
         await asyncio.wait_for(events.run(options, stop=asyncio.Event()), 30)

@@ -1,4 +1,4 @@
-"""The operator's start, its sweep for what was deleted unseen, its end, and who is woken by what."""
+"""The operator's start, its list after a gap, its end, and who is woken by what."""
 
 from __future__ import annotations
 
@@ -43,7 +43,6 @@ SERVER_KEY: Key = ("CloudServer", NAMESPACE, "doc-approval-app-0")
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operator_module, "FIRST_WAIT", 0.01)
     monkeypatch.setattr(operator_module, "LONGEST_WAIT", 0.02)
-    monkeypatch.setattr(operator_module, "SWEEP_AFTER", 0.0)
 
 
 @pytest.fixture
@@ -144,44 +143,32 @@ async def test_stopping_may_be_repeated_and_done_before_a_start(tmp_path: Path) 
 
 
 # -- deletions that no event told ----------------------------------------------------------------
-async def test_what_was_deleted_between_two_lists_is_forgotten(operator: Operator, plane: Plane) -> None:
-    order = await plane.admin.create(order_of())
-    kept = await plane.admin.create(order_of("kept"))
-    operator.saw(order)
-    operator.saw(kept)
-    await plane.admin.delete(order)
-    operator.relisted()
-    await until(lambda: operator.store.find(order.key) is None, "swept")
-    assert operator.store.find(kept.key) == kept
-
-
-async def test_a_list_that_fails_forgets_nothing_and_is_repeated(
-    operator: Operator, plane: Plane, monkeypatch: pytest.MonkeyPatch
+async def test_a_list_after_a_gap_forgets_what_is_gone_and_takes_in_what_came(
+    operator: Operator, plane: Plane
 ) -> None:
+    gone, kept = await plane.admin.create(order_of()), await plane.admin.create(order_of("kept"))
+    operator.saw(gone)
+    operator.saw(kept)
+    await plane.admin.delete(gone)
+    came = await plane.admin.create(order_of("came"))
+    version = await operator.list_anew(WorkOrder)
+    assert operator.store.find(gone.key) is None
+    assert operator.store.find(kept.key) is kept, "what is known in this version is not read again"
+    assert operator.store.find(came.key) == came
+    assert int(version) >= int(came.metadata.resource_version)
+
+
+async def test_a_list_that_fails_forgets_nothing(operator: Operator, plane: Plane) -> None:
     order = await plane.admin.create(order_of())
     operator.saw(order)
     await plane.admin.delete(order)
     plane.fault = lambda r: Fault(FaultKind.STATUS, 500) if r.verb == "list" else None
     with pytest.raises(KubeError):
-        await operator.sweep(WorkOrder)
+        await operator.list_anew(WorkOrder)
     assert operator.store.find(order.key) == order
     plane.fault = lambda _: None
-    await operator.sweep(WorkOrder)
+    await operator.list_anew(WorkOrder)
     assert operator.store.find(order.key) is None
-
-
-async def test_it_sweeps_by_itself_now_and_then(
-    plane: Plane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(operator_module, "SWEEP_FIRST", 0.01)
-    order = await plane.admin.create(order_of())
-    made = Operator(Options(plane.operator_kubeconfig, tmp_path / "operator", workers=1))
-    await made.start()
-    try:
-        await plane.admin.delete(order)
-        await until(lambda: made.store.find(order.key) is None, "swept")
-    finally:
-        await made.stop()
 
 
 async def test_what_settles_leaves_the_store(operator: Operator, plane: Plane) -> None:

@@ -36,6 +36,20 @@ CASES: dict[str, Obj] = {
         "operator": {"executor": "job", "shard": "1/3", "leaseSeconds": 30},
         "runner": {"namespace": {"create": False}, "image": {"digest": SHA}},
     },
+    "jobs of a site with its own registry": {
+        "operator": {"executor": "job"},
+        "runner": {
+            "image": {"repository": "registry.test/govpool/runner", "tag": "0.1.0"},
+            "imagePullSecrets": [{"name": "registry"}],
+            "nodeSelector": {"zone": "east"},
+            "tolerations": [{"key": "runs", "operator": "Exists"}],
+            "priorityClassName": "low",
+            "resources": {"requests": {"cpu": "50m"}, "limits": {"memory": "2Gi"}},
+            "extraEnv": [{"name": "SSL_CERT_FILE", "value": "/etc/site/ca.crt"}],
+            "extraVolumes": [{"name": "site", "configMap": {"name": "site"}}],
+            "extraVolumeMounts": [{"name": "site", "mountPath": "/etc/site", "readOnly": True}],
+        },
+    },
     "jobs without a network policy": {
         "operator": {"executor": "job"},
         "networkPolicy": {"enabled": False},

@@ -12,6 +12,7 @@ import pytest
 from govpool.api.base import Scope
 from govpool.api.kinds import KINDS
 from govpool.cli.main import app
+from govpool.effects.jobs.pod import RunnerPod
 from govpool.effects.notify.config import load
 from tests.chart.charts import (
     CASES,
@@ -219,3 +220,20 @@ def test_everything_of_a_namespace_is_in_a_namespace_that_was_named() -> None:
         meta = each["metadata"]
         if "namespace" in meta:
             assert meta["namespace"] in (NAMESPACE, "govpool-runs", "pools"), (case, meta)
+
+
+def test_what_a_site_adds_to_its_jobs_reaches_them() -> None:
+    """Through Helm's JSON and the operator's option into the Pod; nothing is said where nothing is added."""
+
+    def additions(case: str) -> list[str]:
+        (deployment,) = of_kind("Deployment", case)
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        return [arg for arg in container["args"] if arg.startswith("--runner-pod=")]
+
+    assert additions("default") == additions("jobs") == []
+    (given,) = additions("jobs of a site with its own registry")
+    added = RunnerPod.parse(given.removeprefix("--runner-pod=")).model_dump(mode="json", by_alias=True)
+    runner = CASES["jobs of a site with its own registry"]["runner"]
+    for key, value in added.items():
+        extra = f"extra{key[0].upper()}{key[1:]}"
+        assert value == runner[extra if extra in runner else key]

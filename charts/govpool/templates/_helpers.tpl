@@ -24,6 +24,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{/* What the Jobs' Pods get besides, as JSON; nothing where that is nothing. */}}
+{{- define "govpool.runnerPod" -}}
+{{- $names := dict "imagePullSecrets" "imagePullSecrets" "nodeSelector" "nodeSelector" "tolerations" "tolerations" "priorityClassName" "priorityClassName" "resources" "resources" "extraEnv" "env" "extraVolumes" "volumes" "extraVolumeMounts" "volumeMounts" -}}
+{{- $pod := dict -}}
+{{- range $value, $name := $names -}}
+{{- with index $.Values.runner $value -}}
+{{- $_ := set $pod $name . -}}
+{{- end -}}
+{{- end -}}
+{{- if $pod -}}{{ toJson $pod }}{{- end -}}
+{{- end -}}
+
 {{/* Refused before anything is made. */}}
 {{- define "govpool.check" -}}
 {{- if ne .Release.Namespace "govpool-system" -}}

@@ -97,6 +97,14 @@ def operator(  # noqa: PLR0913, PLR0917 - its options
     runs_namespace: Annotated[
         str, typer.Option(envvar="GOVPOOL_RUNS_NAMESPACE", help="Namespace of the Jobs; it must be there.")
     ] = "govpool-runs",
+    runner_pod: Annotated[
+        str,
+        typer.Option(
+            envvar="GOVPOOL_RUNNER_POD",
+            help="What the Jobs' Pods get besides, as JSON: imagePullSecrets, nodeSelector, tolerations,"
+            " priorityClassName, resources, env, volumes, volumeMounts.",
+        ),
+    ] = "",
     http_port: Annotated[
         int | None,
         typer.Option(
@@ -131,7 +139,7 @@ def operator(  # noqa: PLR0913, PLR0917 - its options
         http_host,
         http_port,
         notifications,
-        _jobs(executor, runner_image, runs_namespace),
+        _jobs(executor, runner_image, runs_namespace, runner_pod),
     )
     run(_operator(kubeconfig, control_plane_dir, state_dir, liveness, language_of(language), led))
 
@@ -148,14 +156,18 @@ class _Led:
     jobs: JobSettings | None
 
 
-def _jobs(executor: RunBy, image: str, namespace: str) -> JobSettings | None:
+def _jobs(executor: RunBy, image: str, namespace: str, pod: str) -> JobSettings | None:
     from govpool.effects.jobs.manifests import JobSettings
+    from govpool.effects.jobs.pod import RunnerPod
 
     if executor is RunBy.LOCAL:
         return None
     if not image:
         raise typer.BadParameter("--executor job needs one", param_hint="--runner-image")
-    return JobSettings(image, namespace)
+    try:
+        return JobSettings(image, namespace, RunnerPod.parse(pod))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--runner-pod") from None
 
 
 def _shard(text: str) -> Shard:

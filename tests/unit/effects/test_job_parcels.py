@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -27,6 +29,7 @@ from govpool.effects.jobs.parcels import (
     seal,
     unpack,
 )
+from govpool.effects.jobs.pod import RunnerPod
 from govpool.effects.jobs.runner import SealedKube
 from govpool.effects.kube import KubeError
 from govpool.effects.secrets import NAMESPACE, read
@@ -64,6 +67,45 @@ def test_a_job_s_user_reads_what_a_kubelet_mounts_and_keys_lie_in_a_folder_of_it
     keys = {item["name"]: item["value"] for item in container["env"]}["GOVPOOL_RUNTIME_DIR"]
     mounted = [mount["mountPath"] for mount in container["volumeMounts"]]
     assert keys not in mounted and str(Path(keys).parent) in mounted
+
+
+ADDED = """{
+  "imagePullSecrets": [{"name": "registry"}], "nodeSelector": {"zone": "east"},
+  "tolerations": [{"key": "runs", "operator": "Exists"}], "priorityClassName": "low",
+  "resources": {"limits": {"memory": "2Gi"}}, "env": [{"name": "SSL_CERT_FILE", "value": "/etc/site/ca.crt"}],
+  "volumes": [{"name": "site", "configMap": {"name": "site"}}],
+  "volumeMounts": [{"name": "site", "mountPath": "/etc/site", "readOnly": true}]
+}"""
+
+
+def test_a_site_adds_to_the_pods_of_its_jobs_and_takes_nothing_away() -> None:
+    def pod(settings: JobSettings) -> Any:
+        return cast(Any, job(settings, "run-a", order_of()))["spec"]["template"]["spec"]
+
+    plain, more = pod(SETTINGS), pod(replace(SETTINGS, pod=RunnerPod.parse(ADDED)))
+    (before,), (after,) = plain.pop("containers"), more.pop("containers")
+    asked = json.loads(ADDED)
+    for key in ("imagePullSecrets", "nodeSelector", "tolerations", "priorityClassName"):
+        assert key not in plain and more.pop(key) == asked[key]
+    assert more.pop("volumes") == [*plain.pop("volumes"), *asked["volumes"]]
+    assert more == plain, "who it is and what it may do stays"
+    assert after.pop("resources") == asked["resources"] != before.pop("resources")
+    assert after.pop("env") == [*before.pop("env"), *asked["env"]]
+    assert after.pop("volumeMounts") == [*before.pop("volumeMounts"), *asked["volumeMounts"]]
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{"securityContext": {"runAsUser": 0}}', "securityContext"),
+        ('{"nodeSelector": ["zone"]}', "nodeSelector"),
+        ("{", "the whole"),
+    ],
+)
+def test_what_a_site_can_t_add_is_refused_by_name(text: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        RunnerPod.parse(text)
 
 
 def test_a_parcel_arrives_as_it_was_packed() -> None:

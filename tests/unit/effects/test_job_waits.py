@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 from effects_ground import Plane, order_of, policy_of, pool_of, request_of, server_of, until
 
-from govpool.api.workorder import WorkOrder, WorkOrderStatus
+from govpool.api.workorder import WorkOrder, WorkOrderKind, WorkOrderStatus
 from govpool.effects.executors.base import OrderContext, OrderResult
 from govpool.effects.jobs import carry_out
 from govpool.effects.jobs.manifests import NAMESPACE, JobSettings
@@ -62,6 +62,27 @@ def begin(plane: Plane, place: Path, attempts: int = 1) -> tuple[asyncio.Task[Or
     )
     work = carry_out.carry_out(cast(OrderContext, context), JobSettings("runner:test"))
     return asyncio.create_task(work), told
+
+
+@pytest.mark.parametrize(
+    ("work", "settings", "there"),
+    [
+        (WorkOrderKind.BASELINE, {}, True),
+        (WorkOrderKind.WIPE, {}, False),
+        (WorkOrderKind.BACKUP, {"state": "/pools/fixture.sqlite"}, True),
+    ],
+)
+def test_a_fixture_pool_in_the_operator_s_memory_is_not_in_a_job_s(
+    work: WorkOrderKind, settings: dict[str, str], there: bool
+) -> None:
+    spec = pool_of().spec
+    connection = spec.connection.model_copy(update={"provider": "fixture", "settings": settings})
+    asked = SimpleNamespace(
+        order=SimpleNamespace(spec=SimpleNamespace(work=work)),
+        pool=SimpleNamespace(spec=spec.model_copy(update={"connection": connection})),
+        provider=SimpleNamespace(provider=None),
+    )
+    assert carry_out.possible(cast(OrderContext, asked)) is there
 
 
 async def job(plane: Plane) -> Json | None:

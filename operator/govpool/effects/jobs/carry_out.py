@@ -51,10 +51,14 @@ def executor(settings: JobSettings, here: Executor) -> Executor:
 
 
 def possible(context: OrderContext) -> bool:
-    """Whether a Job can do it: disks that are attached to the operator's own machine are only there."""
+    """Whether a Job can do it: disks that are attached to the operator's own machine are only there.
+
+    A fixture pool without a file is in the operator's memory; one with a file is where the Jobs mount it.
+    """
     if context.order.spec.work not in ON_DISKS:
         return True
-    simulated = context.pool.spec.connection.provider == "fixture"
+    connection = context.pool.spec.connection
+    simulated = connection.provider == "fixture" and bool(connection.settings.get("state"))
     return simulated or isinstance(context.provider.provider, RemoteSanitiser)
 
 

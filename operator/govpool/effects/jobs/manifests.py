@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from govpool.api.workorder import WorkOrder, WorkOrderKind
 from govpool.effects.jobs.parcels import ORDER_KEY
+from govpool.effects.jobs.pod import RunnerPod
 from govpool.effects.kube import Json
 
 NAMESPACE = "govpool-runs"
@@ -36,6 +37,7 @@ class JobSettings:
 
     image: str
     namespace: str = NAMESPACE
+    pod: RunnerPod = field(default_factory=RunnerPod)
 
 
 def report_names(name: str, servers: int) -> list[str]:
@@ -64,7 +66,7 @@ def job(settings: JobSettings, name: str, order: WorkOrder) -> Json:
             "ttlSecondsAfterFinished": TTL_SECONDS,
             "template": {
                 "metadata": {"labels": {**MANAGED, "govpool.dev/work": order.spec.work.value}},
-                "spec": _pod(settings, name),
+                "spec": settings.pod.added(_pod(settings, name)),
             },
         },
     }

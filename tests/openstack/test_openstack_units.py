@@ -136,6 +136,11 @@ def outside(admin: Connection) -> Iterator[str]:
     made = admin.network.create_network(name=f"outside-{secrets.token_hex(3)}", is_router_external=True)
     admin.network.create_subnet(network_id=made.id, cidr="203.0.113.0/24", ip_version=4, name="outside")
     yield str(made.name)
+    for address in admin.network.ips(floating_network_id=made.id):
+        admin.network.delete_ip(address)
+    for router in admin.network.routers():
+        if (router.external_gateway_info or {}).get("network_id") == made.id:
+            admin.network.update_router(router, external_gateway_info={})
     for port in admin.network.ports(network_id=made.id):
         admin.network.delete_port(port)
     admin.network.delete_network(made)

@@ -268,7 +268,7 @@ def test_the_debian_packages_are_named_once_each_with_a_reason() -> None:
 
 def test_continuous_integration_runs_what_the_readme_says() -> None:
     lines = (ROOT / ".ci/run").read_text().splitlines()
-    assert lines[-1] == "exec make test"
+    assert lines[-1] == "exec make test SKIP_OPENSTACK=1"
     assert (ROOT / ".ci/run").stat().st_mode & 0o111
 
 

@@ -1,7 +1,9 @@
-"""A real OpenStack control plane on this machine: ``python -m tests.openstack.bed up|down|status|run|lock``.
+"""A real OpenStack control plane on this machine: ``python -m tests.openstack.bed ACTION``.
 
-``run -- COMMAND`` brings it up, runs the command with ``OS_CLOUD`` set, and takes it down whatever comes
-of it. With ``OS_CLOUD`` set from outside, ``run`` starts nothing and uses that cloud.
+``up``, ``down`` and ``status`` are what they say. ``run -- COMMAND`` brings it up, runs the command with
+``OS_CLOUD`` set, and takes it down whatever comes of it; with ``OS_CLOUD`` set from outside it starts nothing
+and uses that cloud. ``installed`` exits with 0 when the bed would come up in a minute, with 1 when it would
+have to be installed first. ``lock`` resolves its requirements anew.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import sys
 import time
 
 from tests.openstack.bed import config, seed, services
-from tests.openstack.bed.install import install, lock
+from tests.openstack.bed.install import install, installed, lock
 from tests.openstack.bed.layout import CLOUD, Layout
 from tests.openstack.bed.processes import BedError, names, running, until
 
@@ -121,7 +123,7 @@ def _heard(command: list[str], environment: dict[str, str]) -> int:
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.openstack.bed")
-    parser.add_argument("action", choices=["up", "down", "status", "run", "lock"])
+    parser.add_argument("action", choices=["up", "down", "status", "run", "lock", "installed"])
     parser.add_argument("command", nargs=argparse.REMAINDER)
     given = parser.parse_args()
     bed, laps = Layout.of_environment(), Laps()
@@ -131,6 +133,8 @@ def main() -> int:
                 up(bed, laps)
             case "down":
                 down(bed, laps)
+            case "installed":
+                return 0 if installed(bed) else 1
             case "lock":
                 lock()
             case "run":

@@ -30,6 +30,11 @@ def install(bed: Layout) -> None:
     _drivers(bed)
 
 
+def installed(bed: Layout) -> bool:
+    """Whether everything is there that bringing the bed up would otherwise make first, in minutes."""
+    return _has_python(bed) and _has_debian(bed) and bed.seed.exists()
+
+
 def lock() -> None:
     """Resolve requirements.in anew: versions and hashes, no address of a registry."""
     _run(
@@ -57,10 +62,30 @@ def _uv() -> Path:
     return Path(sys.executable).parent / "uv"
 
 
+def _has_python(bed: Layout) -> bool:
+    return _stamped(*_python_stamp(bed))
+
+
+def _python_stamp(bed: Layout) -> tuple[Path, str]:
+    return bed.venv / ".lock.sha256", hashlib.sha256(bed.lock_file.read_bytes()).hexdigest()
+
+
+def _has_debian(bed: Layout) -> bool:
+    return _stamped(*_debian_stamp(bed))
+
+
+def _debian_stamp(bed: Layout) -> tuple[Path, str]:
+    return bed.debian / ".packages", " ".join(DEBIAN)
+
+
+def _stamped(stamp: Path, wanted: str) -> bool:
+    return stamp.exists() and stamp.read_text() == wanted
+
+
 def _python(bed: Layout) -> None:
-    stamp, wanted = bed.venv / ".lock.sha256", hashlib.sha256(bed.lock_file.read_bytes()).hexdigest()
-    if stamp.exists() and stamp.read_text() == wanted:
+    if _has_python(bed):
         return
+    stamp, wanted = _python_stamp(bed)
     _run([sys.executable, "-m", "venv", "--clear", "--without-pip", bed.venv])
     _run(
         [
@@ -80,9 +105,9 @@ def _python(bed: Layout) -> None:
 
 
 def _debian(bed: Layout) -> None:
-    stamp, wanted = bed.debian / ".packages", " ".join(DEBIAN)
-    if stamp.exists() and stamp.read_text() == wanted:
+    if _has_debian(bed):
         return
+    stamp, wanted = _debian_stamp(bed)
     shutil.rmtree(bed.debian, ignore_errors=True)
     bed.debian.mkdir(parents=True)
     files = bed.debian / "packages"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.request import getproxies_environment
@@ -17,9 +18,10 @@ from tenacity import RetryCallState, retry, retry_if_exception, stop_after_attem
 from govpool.api.base import FINALIZER, GROUP, REQUEST_LABEL, SETTLED_LABEL, VERSION, Model, Resource, Scope
 from govpool.effects.fence import Fence, fenced
 from govpool.effects.kube_errors import KubeError, gone_again, kube_error, may_repeat
+from govpool.effects.lean import lean
 from govpool.effects.metrics import counting
 
-__all__ = ["Json", "Kube", "KubeError", "configuration", "session"]
+__all__ = ["Json", "Kube", "KubeError", "configuration", "read_as", "session"]
 
 R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
@@ -82,6 +84,15 @@ def _patience(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after if isinstance(error, KubeError) else 0.0
     return max(_BACKOFF(state), min(asked, REQUEST_TIMEOUT))
+
+
+def read_as(kind: type[R], document: Json) -> R:
+    """The object in the document.
+
+    Raises:
+        ValidationError: it is of another version of the kind.
+    """
+    return lean(kind.model_validate(document))
 
 
 class Kube:
@@ -206,7 +217,7 @@ class Kube:
         self, kind: type[R], *, namespace: str | None = None, labels: str | None = None
     ) -> tuple[R, ...]:
         """Every object of the kind, in pages, whole or not at all."""
-        return (await self.list_as(kind, kind.model_validate, namespace=namespace, labels=labels))[1]
+        return (await self.list_as(kind, partial(read_as, kind), namespace=namespace, labels=labels))[1]
 
     async def list_as(
         self,
@@ -241,7 +252,7 @@ class Kube:
         Raises:
             KubeError: 404 when it is not there.
         """
-        return kind.model_validate(await self._request("GET", _path(kind, namespace, name)))
+        return read_as(kind, await self._request("GET", _path(kind, namespace, name)))
 
     async def create(self, resource: R) -> R:
         """Create the object; when it is there already, the one that is there, if it was made for the same.
@@ -251,7 +262,7 @@ class Kube:
         """
         path = _path(type(resource), resource.metadata.namespace)
         try:
-            return type(resource).model_validate(await self._request("POST", path, body=_manifest(resource)))
+            return read_as(type(resource), await self._request("POST", path, body=_manifest(resource)))
         except KubeError as error:
             if not error.exists:
                 raise
@@ -289,7 +300,7 @@ class Kube:
             "status": status.model_dump(mode="json", by_alias=True, exclude_none=True),
         }
         path = _path(type(resource), resource.metadata.namespace, resource.metadata.name) + "/status"
-        return type(resource).model_validate(await self._request("PUT", path, body=body))
+        return read_as(type(resource), await self._request("PUT", path, body=body))
 
     async def set_finalizer(self, resource: R, *, present: bool) -> R:
         """Put govpool's finalizer on or take it off, if nobody wrote the object since."""
@@ -333,7 +344,7 @@ class Kube:
     async def _patch(self, resource: R, body: object) -> R:
         path = _path(type(resource), resource.metadata.namespace, resource.metadata.name)
         answer = await self._request("PATCH", path, body=body, content_type=MERGE_PATCH)
-        return type(resource).model_validate(answer)
+        return read_as(type(resource), answer)
 
     # -- core kinds -------------------------------------------------------------------------------
     async def core_get(self, plural: str, namespace: str, name: str) -> Json | None:

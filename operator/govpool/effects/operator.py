@@ -25,7 +25,7 @@ from govpool.effects.apply import Feedback
 from govpool.effects.clock import Clock, clock_of
 from govpool.effects.dependents import AUDIT, CHAIN, woken
 from govpool.effects.fence import Fence
-from govpool.effects.kube import Json, Kube, KubeError
+from govpool.effects.kube import Json, Kube, KubeError, read_as
 from govpool.effects.kube_errors import advice
 from govpool.effects.listing import Listing
 from govpool.effects.notify.notifier import TOLD_OF, Notifier
@@ -334,7 +334,7 @@ def readable(kind: type[Resource], document: Json) -> Resource | None:
     The CRD's schema is made from this very model, so such an object is of another version.
     """
     try:
-        return kind.model_validate(document)
+        return read_as(kind, document)
     except ValidationError as error:
         meta = document.get("metadata")
         where = f"{meta.get('namespace', '')}/{meta.get('name')}" if isinstance(meta, dict) else "?"

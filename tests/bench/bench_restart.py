@@ -29,6 +29,7 @@ KINDS = ("cloudresourcerequests", "cloudservers", "approvals", "workorders", "ba
 WATCHED_PER_REQUEST = 3
 """The request and its two servers; what is settled is left out of the watch."""
 SUFFIX = ".govpool.dev"
+NO_VERSION = "@version@"
 WRITES = ("create", "update", "patch", "delete")
 
 
@@ -90,6 +91,7 @@ def multiply(home: Path, uid: str, requests: int) -> int:
     machines = pool.execute("SELECT key, request, doc FROM machine").fetchall()
     disks = pool.execute("SELECT key, request, machine, doc FROM disk").fetchall()
     others = [name for name in _uids(body for _, _, body in rows) if name != uid]
+    originals = [(storage, name, _at_no_version(bytes(body))) for storage, name, body in rows]
     version = int(plane.execute("SELECT value FROM facts WHERE name = 'resourceVersion'").fetchone()[0])
     namespace, unit = _unit(plane)
     reservation = unit["status"]["reservations"][0]
@@ -102,10 +104,9 @@ def multiply(home: Path, uid: str, requests: int) -> int:
             _put(plane, "namespaces", "", space, namespace)
             unit = {**_copied(unit, "unit", version := version + 1, space)}
             unit["status"] = {**unit["status"], "reservations": []}
-        for storage, name, body in rows:
-            document = json.loads(swap(bytes(body).decode()))
-            document["metadata"]["resourceVersion"] = str(version := version + 1)
-            _put(plane, storage, space, swap(name), document)
+        for storage, name, text in originals:
+            copied = swap(text).replace(NO_VERSION, str(version := version + 1))
+            _put_text(plane, storage, space, swap(name), copied)
         unit["status"]["reservations"].append({**reservation, "requestUid": new, "request": swap.name})
         if number % UNIT_SIZE == UNIT_SIZE - 1 or number == requests - 1:
             _put(plane, "tenantquotas" + SUFFIX, space, "unit", unit)
@@ -159,6 +160,13 @@ class _Swap:
         return text
 
 
+def _at_no_version(body: bytes) -> str:
+    """The object's JSON with a mark in the place of its version, so that no copy has to be parsed."""
+    document = json.loads(body)
+    document["metadata"]["resourceVersion"] = NO_VERSION
+    return _json(document)
+
+
 def _uids(bodies: Iterator[bytes]) -> list[str]:
     return [json.loads(bytes(body))["metadata"]["uid"] for body in bodies]
 
@@ -181,8 +189,15 @@ def _copied(document: Answer, name: str, version: int, namespace: str) -> Answer
 
 
 def _put(plane: sqlite3.Connection, storage: str, namespace: str, name: str, document: Answer) -> None:
-    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-    plane.execute("REPLACE INTO objects VALUES (?,?,?,?)", (storage, namespace, name, body))
+    _put_text(plane, storage, namespace, name, _json(document))
+
+
+def _put_text(plane: sqlite3.Connection, storage: str, namespace: str, name: str, text: str) -> None:
+    plane.execute("REPLACE INTO objects VALUES (?,?,?,?)", (storage, namespace, name, text.encode()))
+
+
+def _json(document: Answer) -> str:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
 # -- the report ----------------------------------------------------------------------------------

@@ -17,18 +17,25 @@ from tests.bench.report import Report
 from tests.functional.lifecycle.world import world
 
 REST = 310.0
-"""Seconds of rest that are measured: longer than the five minutes between two looks into a pool."""
+"""Seconds of rest that are measured: longer than the five minutes between two surveys of a pool."""
+A_LOOK = 2000
+"""Servers of a pool that is looked at every minute; more of them as many times more seldom, up to ten."""
 AFTER = 20.0
-"""Seconds between the last reconcile and the beginning of that: late sweeps are not rest."""
+"""Seconds between the last reconcile and the beginning of that: what a start leaves behind is no rest."""
 
 
 async def measure(sizes: tuple[int, ...] = (1000, 10000), rest: float = REST) -> list[Report]:
     """Restart and rest over each number of requests; the last report sets them against each other."""
-    found = [await _restart(size, rest) for size in sizes]
+    found = [await _restart(size, max(rest, _between(size) if rest == REST else 0.0)) for size in sizes]
     reports = [report for report, _ in found]
     if len(sizes) > 1:
         reports.append(_growth(sizes, [figures for _, figures in found]))
     return reports
+
+
+def _between(requests: int) -> float:
+    """Seconds in which the pool of so many requests is looked at once."""
+    return 62.0 * min(max(2 * requests / A_LOOK, 1.0), 10.0)
 
 
 async def _restart(requests: int, rest: float) -> tuple[Report, dict[str, float]]:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from govpool.api.cloudserver import CloudServer, ServerPhase
 from govpool.effects.store import Key
 from govpool.lifecycle.decision import Decision
-from govpool.lifecycle.server import RESYNC
+from govpool.lifecycle.server import RESYNC, UNSEEN
 from govpool_providers.base import Disk, Machine
 
 LARGE = 200
@@ -42,10 +42,12 @@ class PoolWatch:
         self._lost: set[str] = set()
 
     def took(self, pool: str, marks: Marks, servers: Iterable[CloudServer]) -> list[Key]:
-        """Take a list in; servers that it tells something new about."""
-        before = self._known.get(pool)
+        """Take a list in; servers that it tells something new about: all, when the pool was lost."""
+        before, lost = self._known.get(pool), pool in self._lost
         self._known[pool] = marks
         self._lost.discard(pool)
+        if lost:
+            return [server.key for server in servers]
         if before is None:
             # Whoever was looked at before this first list has the next look of its own still to come.
             return []
@@ -59,11 +61,14 @@ class PoolWatch:
         return [server.key for server in servers]
 
     def rarely(self, server: CloudServer, decision: Decision, now: datetime) -> Decision:
-        """The decision about a server that stands still, with its next look left to its pool's."""
+        """The decision about a server that stands still, with its next look left to its pool's.
+
+        Also while the pool is lost: when it answers again, every server is looked at.
+        """
         at_rest = server.status is not None and server.status.phase in AT_REST
         pool = server.spec.pool
-        watched = pool in self._known and pool not in self._lost
-        if not (watched and at_rest) or decision.actions or decision.look_again != now + RESYNC:
+        usual = now + (UNSEEN if pool in self._lost else RESYNC)
+        if pool not in self._known or not at_rest or decision.actions or decision.look_again != usual:
             return decision
         # Spread over the time by the server's own key, so that not all come at once.
         spread = int(server.spec.key[-6:], 16) / 0xFFFFFF

@@ -77,7 +77,9 @@ def decide(observation: PoolObservation) -> Decision:
 
 
 def _pause(observation: PoolObservation) -> timedelta:
-    """Until the next look: a list of a large pool takes its time, here and there."""
+    """Until the next look: a list of a large pool takes its time, here and there; none does not."""
+    if isinstance(observation.machines, Unknown):
+        return RESYNC
     return min(RESYNC * max(1.0, len(observation.servers) / A_LOOK), SELDOM)
 
 

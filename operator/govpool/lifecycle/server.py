@@ -43,6 +43,8 @@ from govpool_providers.errors import ErrorCode
 
 SOON = timedelta(seconds=1)
 """Between two looks at something that the pool is busy with."""
+UNSEEN = timedelta(seconds=10)
+"""Until a pool that could not be asked is asked again."""
 DRIFTS, MAX_DRIFT = 16, 256
 """What a status holds of a server's drift."""
 RESYNC = timedelta(minutes=5)
@@ -333,7 +335,7 @@ def _unknown(observation: ServerObservation, before: CloudServerStatus, unknown:
         update={"conditions": conditions, "message": text.render(observation.language)[:MAX_MESSAGE]}
     )
     writes = () if after == observation.server.status else (WriteStatus(observation.server, after),)
-    return Decision(writes, observation.now + SOON * 10)
+    return Decision(writes, observation.now + UNSEEN)
 
 
 def faulted(
@@ -347,7 +349,7 @@ def faulted(
     if code in (ErrorCode.UNREACHABLE, ErrorCode.UNAUTHORISED):
         text = message("PoolUnknown", reason=code, cause=cause)
         told = _condition(observation, "PoolReachable", ConditionStatus.UNKNOWN, code, text)
-        wait = SOON * 10
+        wait = UNSEEN
     else:
         text = message("PoolRefused", code=code, cause=cause)
         told = _condition(observation, "Ready", ConditionStatus.FALSE, code, text)
@@ -434,5 +436,4 @@ def same(after: CloudServerStatus, before: CloudServerStatus | None) -> bool:
     """Whether two statuses tell the same; when it was last seen is no news."""
     if before is None:
         return False
-    fields = (name for name in CloudServerStatus.model_fields if name != "seen_at")
-    return all(getattr(after, name) == getattr(before, name) for name in fields)
+    return {**after.__dict__, "seen_at": None} == {**before.__dict__, "seen_at": None}

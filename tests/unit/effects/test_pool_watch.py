@@ -10,8 +10,9 @@ from effects_ground import server_of
 
 from govpool.api.cloudserver import CloudServer, CloudServerStatus, ServerPhase
 from govpool.effects.pool_watch import RARELY, Marks, PoolWatch, marks_of
+from govpool.lifecycle.actions import WriteStatus
 from govpool.lifecycle.decision import Decision
-from govpool.lifecycle.server import RESYNC
+from govpool.lifecycle.server import RESYNC, UNSEEN
 from govpool_providers.base import Disk, DiskState, Machine, MachineState, OverwriteProof, Owner, Size
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -70,8 +71,22 @@ def test_a_pool_that_is_lost_is_told_by_every_server_once() -> None:
     assert watch.lost("p", SERVERS) == [one.key for one in SERVERS]
     assert watch.lost("p", SERVERS) == []
     assert watch.rarely(SERVERS[0], Decision((), NOW + RESYNC), NOW).look_again == NOW + RESYNC
+    assert watch.took("p", marks, SERVERS) == [one.key for one in SERVERS], "each says that it is seen again"
     assert watch.took("p", marks, SERVERS) == []
     assert watch.lost("another", SERVERS) == []
+
+
+def test_while_a_pool_is_lost_its_servers_at_rest_do_not_ask_it_one_by_one() -> None:
+    watch, _ = watched()
+    again = Decision((), NOW + UNSEEN)
+    assert watch.rarely(SERVERS[0], again, NOW) is again, "the pool answers: it is this one that was not seen"
+    watch.lost("p", SERVERS)
+    look = watch.rarely(SERVERS[0], again, NOW).look_again
+    assert look is not None and look >= NOW + RARELY / 2
+    building = server("x", "gp-00000a", ServerPhase.BUILDING)
+    assert watch.rarely(building, again, NOW) is again
+    told = Decision((WriteStatus(SERVERS[0], CloudServerStatus()),), NOW + UNSEEN)
+    assert watch.rarely(SERVERS[0], told, NOW) is told
 
 
 def test_a_server_at_rest_leaves_its_look_to_the_pool() -> None:

@@ -136,6 +136,15 @@ async def test_built_in_kinds_may_be_updated_without_a_version(api: Api, ns: str
     assert (reply.code, reply.body["data"]) == (200, {"a": "2"})
 
 
+async def test_a_key_of_a_config_map_is_text_or_binary_and_not_both(api: Api, ns: str) -> None:
+    path = f"/api/v1/namespaces/{ns}/configmaps"
+    await api.post(path, {"metadata": {"name": "c"}, "data": {"a": "1"}})
+    reply = await api.patch(f"{path}/c", {"binaryData": {"a": "YQ=="}})
+    assert (reply.code, reply.reason) == (422, "Invalid")
+    assert 'data[a]: Invalid value: "a": duplicate of key present in binaryData' in reply.message
+    assert (await api.patch(f"{path}/c", {"binaryData": {"b": "YQ=="}})).code == 200
+
+
 async def test_no_op_keeps_the_version(api: Api, widgets: Kind) -> None:
     before = (await api.post(widgets.path, widgets.make())).body
     after = (await api.put(f"{widgets.path}/a", before)).body

@@ -62,6 +62,12 @@ def _immutable(obj: Obj, old: Obj | None) -> list[FieldError]:
     return found
 
 
+def _config_map_errors(obj: Obj, old: Obj | None) -> list[FieldError]:
+    twice = sorted({*(obj.get("data") or {})} & {*(obj.get("binaryData") or {})})
+    told = "duplicate of key present in binaryData"
+    return [*(invalid_value(f"data[{key}]", key, told) for key in twice), *_immutable(obj, old)]
+
+
 def _secret_errors(obj: Obj, old: Obj | None) -> list[FieldError]:
     found = _immutable(obj, old)
     if old is not None and obj.get("type") != old.get("type"):
@@ -104,7 +110,7 @@ def _definition_errors(obj: Obj, old: Obj | None) -> list[FieldError]:
 STRATEGIES: dict[str, Strategy] = {
     "namespaces": Strategy(_namespace, _accept),
     "secrets": Strategy(_secret, _secret_errors),
-    "configmaps": Strategy(_nothing, _immutable),
+    "configmaps": Strategy(_nothing, _config_map_errors),
     "customresourcedefinitions.apiextensions.k8s.io": Strategy(_definition, _definition_errors),
     admission.POLICIES: Strategy(_nothing, lambda obj, old: admission.policy_errors(obj)),
     admission.BINDINGS: Strategy(_nothing, lambda obj, old: admission.binding_errors(obj)),

@@ -16,7 +16,7 @@ from govpool.api.workorder import WorkOrder, WorkOrderKind, WorkOrderStatus
 from govpool.effects.executors.base import OrderContext, OrderResult
 from govpool.effects.jobs import carry_out
 from govpool.effects.jobs.manifests import NAMESPACE, JobSettings
-from govpool.effects.jobs.parcels import parts, reported, seal
+from govpool.effects.jobs.parcels import REPORT_KEY, SEAL_KEY, parts, reported, seal
 from govpool.effects.kube import Json, KubeError
 from govpool.lifecycle.naming import job_name
 from govpool.standalone.faults import Fault, FaultKind, FaultRequest
@@ -108,10 +108,25 @@ async def pod(plane: Plane) -> None:
 async def report(plane: Plane, place: Path) -> None:
     pieces = parts(reported(OrderResult(True, "done"), place))
     body: Json = {
-        "data": {"report": seal(pieces)},
-        "binaryData": {"report": base64.b64encode(pieces[0]).decode()},
+        "data": {SEAL_KEY: seal(pieces)},
+        "binaryData": {REPORT_KEY: base64.b64encode(pieces[0]).decode()},
     }
     await plane.admin.merge_path(REPORT, body)
+
+
+async def test_what_a_lost_run_said_last_is_told(runs: Plane, tmp_path: Path) -> None:
+    """Its Pod goes with its Job, and the log with the Pod."""
+    task, _ = begin(runs, tmp_path)
+    await let_go(runs)
+    ended: Json = {"terminated": {"exitCode": 1, "message": "at work\ngovpool: the order is none\n"}}
+    await pod(runs)
+    status: Json = {"phase": "Failed", "containerStatuses": [{"name": "runner", "state": ended}]}
+    await runs.admin.merge_path(f"{PODS}/pod/status", {"status": status})
+    lost: Json = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}
+    await runs.admin.merge_path(f"{JOBS}/{NAME}/status", {"status": {"conditions": [lost]}})
+    result = await asyncio.wait_for(task, 20)
+    assert (result.succeeded, result.again) == (False, True)
+    assert result.message.endswith("BackoffLimitExceeded; it said last: govpool: the order is none")
 
 
 @pytest.mark.parametrize("status", [403, 500])
@@ -152,7 +167,7 @@ async def test_a_report_that_is_none_ends_its_job_before_the_order_is_tried_agai
     task, told = begin(runs, tmp_path)
     await let_go(runs)
     await pod(runs)
-    await runs.admin.merge_path(REPORT, {"data": {"report": "one of a kind"}})
+    await runs.admin.merge_path(REPORT, {"data": {SEAL_KEY: "one of a kind"}})
     await until(lambda: any("Pod pod" in one for one in told), "waits for the Pod")
     assert await job(runs) is None and not task.done()
     await runs.admin.delete_path(f"{PODS}/pod")

@@ -19,7 +19,16 @@ from govpool.effects import access, secrets
 from govpool.effects.executors import wipe
 from govpool.effects.executors.base import Executor, OrderContext, OrderResult
 from govpool.effects.jobs.manifests import JobSettings, belongings, job, report_names
-from govpool.effects.jobs.parcels import Parcel, Progress, Report, joined, pack, result_of
+from govpool.effects.jobs.parcels import (
+    REPORT_KEY,
+    SEAL_KEY,
+    Parcel,
+    Progress,
+    Report,
+    joined,
+    pack,
+    result_of,
+)
 from govpool.effects.kube import Json, KubeError
 from govpool.lifecycle.naming import job_name
 from govpool_providers.base import RemoteSanitiser
@@ -31,6 +40,7 @@ POLL = 2.0
 """Seconds between two looks at a Job; only while one runs."""
 LONGEST_WAIT = 30.0
 """Seconds between two questions to an API server that does not answer, or refuses."""
+LONGEST_SAYING = 300
 JOB_LABEL = "batch.kubernetes.io/job-name"
 """What the Job controller labels a Job's Pods with."""
 ON_DISKS = (WorkOrderKind.BACKUP, WorkOrderKind.WIPE)
@@ -196,6 +206,8 @@ class _Job:
             # In this order: what is seen to have ended has reported all that it ever will.
             ended = await self._insisted(self._ended)
             report = await self._insisted(self._look)
+            if report is None and ended and (said := await self._insisted(self._last_words)):
+                self.why += f"; it said last: {said}"
             if report is not None or ended:
                 return report
             await asyncio.sleep(POLL)
@@ -225,12 +237,12 @@ class _Job:
             told = Progress.model_validate_json(record)
             await self._context.record(told.servers, told.disks)
             self._recorded = record
-        if "report" not in data:
+        if SEAL_KEY not in data:
             return None
-        further = names[1 : int(data["report"].split()[0])]
+        further = names[1 : int(data[SEAL_KEY].split()[0])]
         pieces = [first, *[await self._part(name) for name in further]]
-        contents = [cast("dict[str, str]", one.get("binaryData") or {}).get("report", "") for one in pieces]
-        return joined(data["report"], [base64.b64decode(content) for content in contents])
+        contents = [cast("dict[str, str]", one.get("binaryData") or {}).get(REPORT_KEY, "") for one in pieces]
+        return joined(data[SEAL_KEY], [base64.b64decode(content) for content in contents])
 
     async def _part(self, name: str) -> Json:
         return await self._kube.core_get("configmaps", self._settings.namespace, name) or {}
@@ -246,14 +258,28 @@ class _Job:
             self._context.progress(f"waits until Pod {at_work[0]} of lost Job {self._name} has ended")
             await asyncio.sleep(POLL)
 
-    async def _at_work(self) -> list[str]:
+    async def _pods(self) -> list[Json]:
         query = {"labelSelector": f"{JOB_LABEL}={self._name}"}
         pods = await self._kube.get_path(f"/api/v1/namespaces/{self._settings.namespace}/pods", query)
+        return cast("list[Json]", pods["items"])
+
+    async def _at_work(self) -> list[str]:
         return [
             str(cast(Json, pod["metadata"])["name"])
-            for pod in cast("list[Json]", pods["items"])
+            for pod in await self._pods()
             if cast(Json, pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
         ]
+
+    async def _last_words(self) -> str:
+        """The last line that a run without a report wrote; its log goes with its Pod."""
+        for pod in await self._pods():
+            status = cast(Json, pod.get("status") or {})
+            for container in cast("list[Json]", status.get("containerStatuses") or []):
+                state = cast("dict[str, dict[str, str]]", container.get("state") or {})
+                lines = state.get("terminated", {}).get("message", "").splitlines()
+                if said := [line.strip() for line in lines if line.strip()]:
+                    return said[-1][:LONGEST_SAYING]
+        return ""
 
     # -- afterwards -------------------------------------------------------------------------------
     async def remove(self) -> None:

@@ -98,6 +98,8 @@ def _pod(settings: JobSettings, name: str) -> Json:
                     {"name": "GOVPOOL_RUNTIME_DIR", "value": f"{PRIVATE_DIR}/own"},
                     {"name": "HOME", "value": STATE_DIR},
                 ],
+                # What it said last is kept with its end: the log goes with the Pod.
+                "terminationMessagePolicy": "FallbackToLogsOnError",
                 "securityContext": {
                     "allowPrivilegeEscalation": False,
                     "readOnlyRootFilesystem": True,

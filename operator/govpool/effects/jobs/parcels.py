@@ -31,6 +31,8 @@ PART_BYTES = 700_000
 """Bytes of a report in one ConfigMap, which holds 1 MiB of base64 at most."""
 ORDER_KEY = "order.json.gz"
 """Key of the order in its Secret, and so the file's name in the runner."""
+REPORT_KEY, SEAL_KEY = "report", "seal"
+"""Keys of a piece, binary, and of the seal, text: a ConfigMap has a key in one of the two and not in both."""
 
 
 class Parcel(Model):

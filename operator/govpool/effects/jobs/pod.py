@@ -55,7 +55,7 @@ class RunnerPod(Model):
         }
         if self.resources:
             container["resources"] = self.resources
-        more: Json = {
+        more = {
             "imagePullSecrets": [*self.image_pull_secrets],
             "nodeSelector": self.node_selector,
             "tolerations": [*self.tolerations],

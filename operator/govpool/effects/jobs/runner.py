@@ -18,7 +18,17 @@ from govpool.effects.clock import MovableClock
 from govpool.effects.executors.base import OrderContext, OrderResult
 from govpool.effects.executors.registry import executor
 from govpool.effects.jobs.manifests import report_names
-from govpool.effects.jobs.parcels import Parcel, Progress, Report, parts, reported, seal, unpack
+from govpool.effects.jobs.parcels import (
+    REPORT_KEY,
+    SEAL_KEY,
+    Parcel,
+    Progress,
+    Report,
+    parts,
+    reported,
+    seal,
+    unpack,
+)
 from govpool.effects.kube import Json, Kube, KubeError
 from govpool.effects.pools import Pool, factory
 from govpool_providers.base import PoolConnection, Provider
@@ -107,9 +117,9 @@ class Reporter:
         if len(pieces) > len(self._names):
             raise ValueError(f"the report needs {len(pieces)} ConfigMaps, and has {len(self._names)}")
         for name, piece in reversed(list(zip(self._names, pieces, strict=False))):
-            body: Json = {"binaryData": {"report": base64.b64encode(piece).decode()}}
+            body: Json = {"binaryData": {REPORT_KEY: base64.b64encode(piece).decode()}}
             if name == self._names[0]:
-                body["data"] = {"report": seal(pieces)}
+                body["data"] = {SEAL_KEY: seal(pieces)}
             await self._patch(name, body)
 
 

@@ -56,6 +56,8 @@ class Runs:
         # What takes hours has places of its own, so that it never holds up what takes minutes.
         self._slots = {lasting: asyncio.Semaphore(AT_ONCE) for lasting in (True, False)}
         self._tasks: dict[Key, tuple[WorkOrder, asyncio.Task[None]]] = {}
+        self._newest: dict[Key, WorkOrder] = {}
+        """What the run itself knows of its order; who else wrote it shows in a conflict."""
         self.me = identity()
 
     def running(self, key: Key) -> bool:
@@ -69,6 +71,7 @@ class Runs:
             return
         task = asyncio.create_task(self._run(order, executor, context), name=f"run {order.spec.run_key}")
         self._tasks[key] = (order, task)
+        self._newest[key] = order
         task.add_done_callback(lambda task: self._ended(key, task))
 
     async def stop(self) -> None:
@@ -85,6 +88,7 @@ class Runs:
 
     def _ended(self, key: Key, task: asyncio.Task[None]) -> None:
         self._tasks.pop(key, None)
+        self._newest.pop(key, None)
         if not task.cancelled() and (bug := task.exception()) is not None:
             log.error("%s", task.get_name(), exc_info=bug)
         self._wake(key)
@@ -215,7 +219,9 @@ class Runs:
             KubeError: ``absent`` when the order is gone or somebody else runs it.
         """
         for _ in range(8):
-            current = await self._kube.get(WorkOrder, order.metadata.name, order.metadata.namespace)
+            current = self._newest.pop(order.key, None) or await self._kube.get(
+                WorkOrder, order.metadata.name, order.metadata.namespace
+            )
             if current.metadata.uid != order.metadata.uid:
                 raise KubeError(404, "NotFound", f"work order {order.metadata.name} was replaced")
             status = current.status or WorkOrderStatus()
@@ -232,6 +238,8 @@ class Runs:
                 if not error.conflict:
                     raise
             else:
+                if order.key in self._tasks:
+                    self._newest[order.key] = written
                 self._took(written)
                 return
         raise KubeError(409, "Conflict", f"{order.metadata.name} is written by somebody all the time")

@@ -21,7 +21,8 @@ async def once(kube: Kube, name: str, make: Callable[[], Mapping[str, str]]) -> 
     found = await read(kube, name)
     if found is not None:
         return found
-    data = {key: base64.b64encode(value.encode()).decode() for key, value in make().items()}
+    values = dict(make())
+    data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
     body = cast(
         Json,
         {
@@ -37,6 +38,8 @@ async def once(kube: Kube, name: str, make: Callable[[], Mapping[str, str]]) -> 
     except KubeError as error:
         if not error.exists:
             raise
+    else:
+        return values
     made = await read(kube, name)
     if made is None:
         raise KubeError(409, "Conflict", f"Secret {NAMESPACE}/{name} was there and is not")

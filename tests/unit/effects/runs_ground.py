@@ -29,6 +29,7 @@ class OneOrder(Kube):
         self.order = order
         self.written: list[WorkOrderStatus] = []
         self.created: list[Resource] = []
+        self.read = 0
         self.fail: list[KubeError | None] = []
         """What befalls the next writes; afterwards all is well."""
         self.refuse_creates: KubeError | None = None
@@ -48,6 +49,7 @@ class OneOrder(Kube):
 
     async def get(self, kind: type[Any], name: str, namespace: str | None = None) -> Any:
         await asyncio.sleep(0)
+        self.read += 1
         return self.order
 
     async def write_status(self, resource: Any, status: Any) -> Any:

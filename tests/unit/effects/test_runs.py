@@ -119,6 +119,35 @@ async def test_a_conflict_is_answered_with_the_newest_version() -> None:
     bench.start(succeeds)
     await bench.ended()
     assert bench.kube.status.state is WorkOrderState.SUCCEEDED
+    assert bench.kube.read == 3
+
+
+async def test_an_order_that_nobody_else_writes_is_not_read_again() -> None:
+    bench = Bench()
+
+    async def executor(context: OrderContext) -> OrderResult:
+        for number in range(3):
+            await context.record((ServerResult(server=f"server-{number}", ok=True),))
+        return OrderResult(True)
+
+    bench.start(executor)
+    await bench.ended()
+    assert bench.kube.status.state is WorkOrderState.SUCCEEDED
+    assert bench.kube.status.servers[0].server == "server-2"
+    assert bench.kube.read == 0 and bench.runs._newest == {}
+
+
+async def test_what_somebody_else_wrote_meanwhile_is_kept() -> None:
+    bench = Bench()
+
+    async def executor(_: OrderContext) -> OrderResult:
+        bench.kube._put(bench.kube.status.model_copy(update={"retry_seen": "by somebody"}))
+        return OrderResult(True)
+
+    bench.start(executor)
+    await bench.ended()
+    assert bench.kube.status.state is WorkOrderState.SUCCEEDED
+    assert bench.kube.status.retry_seen == "by somebody" and bench.kube.read == 1
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,12 @@ async def test_of_many_at_once_one_makes_it_and_all_read_the_same(plane: Plane) 
     assert await secrets.read(plane.kube, "one") == found[0]
 
 
+async def test_who_made_it_need_not_read_it(plane: Plane) -> None:
+    made = await secrets.once(plane.kube, "one", lambda: {"key": "v"})
+    assert [request.verb for request in plane.seen] == ["get", "create"]
+    assert made == {"key": "v"} == await secrets.once(plane.kube, "one", lambda: {"key": "another"})
+
+
 async def test_a_lost_answer_to_the_making_does_not_make_another(plane: Plane) -> None:
     plane.fault = nth(1, FaultKind.DROP_AFTER)
     with pytest.raises(KubeError):

@@ -231,6 +231,17 @@ def test_machines_that_nobody_knows_are_named_and_left_alone() -> None:
     assert write.status.allocated.servers == 2
 
 
+@pytest.mark.parametrize(
+    "machines, count, minutes",
+    [((), 10, 1), ((), 5000, 2.5), ((), 50_000, 10), (Unknown("Unreachable", "no"), 50_000, 1)],
+)
+def test_a_large_pool_is_looked_at_the_more_seldom_and_a_lost_one_every_minute(
+    machines: tuple[str, ...] | Unknown, count: int, minutes: float
+) -> None:
+    seen = PoolObservation(stored(pool()), NOW, machines, (opened(servers()[0]),) * count)
+    assert pool_core.decide(seen).look_again == NOW + timedelta(minutes=minutes)
+
+
 def test_a_pool_that_does_not_answer_keeps_what_was_known_of_it() -> None:
     first = pool_core.decide(PoolObservation(stored(pool()), NOW, ("gp-stranger",), ()))
     known = stored(pool()).model_copy(update={"status": first.actions[0].status})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
+from operator import attrgetter
 from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints
@@ -43,6 +45,13 @@ class Amounts(Model):
         return Amounts(
             **{name: getattr(self, name) + getattr(other, name) for name in type(self).model_fields}
         )
+
+    @classmethod
+    def total(cls, amounts: Iterable[Amounts]) -> Amounts:
+        """The sum of all of them in every dimension."""
+        values = attrgetter(*cls.model_fields)
+        sums = map(sum, zip(*map(values, amounts), strict=True))
+        return cls(**dict(zip(cls.model_fields, sums, strict=False)))  # no sums, where there is nothing
 
     def greatest(self, other: Amounts) -> Amounts:
         """The larger of both in every dimension."""

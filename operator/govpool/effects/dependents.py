@@ -48,11 +48,12 @@ def woken(store: Store, before: Resource | None, after: Resource | None) -> Iter
     yield resource.key
     if _only_under_way(before, after):
         return
+    if isinstance(resource, WorkOrder):
+        # Before the request: what came of the order is told by its servers, which the request waits for.
+        yield from _servers_of(resource, issued=before is None and resource.status is None)
     if resource.metadata.labels.get(REQUEST_LABEL):
         yield from _request(resource)
     match resource:
-        case WorkOrder():
-            yield from _servers_of(resource, issued=before is None and resource.status is None)
         case WipeCertificate() if before is None:
             yield CHAIN
         case RectificationNotice():

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 
 from govpool.api.base import Condition, ConditionStatus
 from govpool.messages import Language, Message
 
 MAX_MESSAGE = 4096
+REMEMBERED = 4096
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def condition(
@@ -23,13 +26,28 @@ def condition(
     language: Language = "en",
 ) -> Condition:
     """A condition whose message ends with the clause that it follows."""
+    said = _said(type_, status, reason, message, clause, generation, language)
+    return said.model_copy(update={"last_transition_time": now})
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _said(
+    type_: str,
+    status: ConditionStatus,
+    reason: str,
+    message: Message,
+    clause: str,
+    generation: int,
+    language: Language,
+) -> Condition:
+    """What a condition says, whenever that is."""
     text = message.render(language)
     return Condition(
         type=type_,
         status=status,
         reason=reason,
         message=(f"{text} [{clause}]" if clause else text)[:MAX_MESSAGE],
-        last_transition_time=now,
+        last_transition_time=_NEVER,
         observed_generation=generation,
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from govpool.api.approval import RequestReference
 from govpool.api.cloudpolicy import CloudPolicy
 from govpool.api.cloudresourcerequest import (
     ApprovedRevision,
@@ -24,7 +23,7 @@ from govpool.lifecycle.actions import Create
 from govpool.lifecycle.conditions import MAX_MESSAGE
 from govpool.lifecycle.emergency import overdue_papers
 from govpool.lifecycle.enforcement import about
-from govpool.lifecycle.naming import made_for, short
+from govpool.lifecycle.naming import made_for, reference, short
 from govpool.lifecycle.observation import RequestObservation
 from govpool.lifecycle.wanted import server_phase
 from govpool.messages import Language, Message, message
@@ -153,8 +152,7 @@ def notices(
     """The notices that the policy has govpool give. One finding has one open notice at a time."""
     made: list[Create] = []
     request = observation.request
-    reference = RequestReference(name=request.metadata.name, uid=request.metadata.uid)
-    given = [n for n in observation.notices if about(n, reference)]
+    given = [n for n in observation.notices if about(n, reference(request))]
     taken = {n.spec.finding for n in given if not n.closed}
     for finding in found:
         rule = notice_rule(policy.spec, finding.finding)
@@ -184,7 +182,7 @@ def _notice(
         # Not owned: a notice is a record and outlives the request that it was given for.
         metadata=made_for(request, name, owned=False),
         spec=RectificationNoticeSpec(
-            request=RequestReference(name=request.metadata.name, uid=request.metadata.uid),
+            request=reference(request),
             policy=policy.metadata.name,
             finding=finding.finding,
             detail=finding.text,
@@ -203,10 +201,9 @@ def told(
 ) -> list[Happening]:
     """The notices of a request, for its story."""
     happenings: list[Happening] = []
-    reference = RequestReference(name=request.metadata.name, uid=request.metadata.uid)
     for notice in notices_:
         # What no clause provides for has no effect, as its own condition says: it is no part of the story.
-        if not about(notice, reference) or notice.status is None or not notice.status.article:
+        if not about(notice, reference(request)) or notice.status is None or not notice.status.article:
             continue
         name, status = notice.metadata.name, notice.status
         happenings.append(

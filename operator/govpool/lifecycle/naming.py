@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 
+from govpool.api.approval import RequestReference
 from govpool.api.base import REQUEST_LABEL, ObjectMeta, OwnerReference
 from govpool.api.cloudresourcerequest import CloudResourceRequest
 from govpool.api.workorder import WorkOrderKind
@@ -70,6 +72,16 @@ def job_name(run_key: str, attempt: int) -> str:
     """Name of the Job of an attempt: 63 characters at most, as its Pods carry it in a label."""
     name = f"{run_key}-{attempt}"
     return name if len(name) <= JOB_NAME else f"{run_key[: JOB_NAME - 12]}-{short(name)}-{attempt}"
+
+
+def reference(request: CloudResourceRequest) -> RequestReference:
+    """How what is made for the request names it: always the same object for the same request."""
+    return _reference(request.metadata.name, request.metadata.uid)
+
+
+@lru_cache(maxsize=4096)
+def _reference(name: str, uid: str) -> RequestReference:
+    return RequestReference(name=name, uid=uid)
 
 
 def made_for(request: CloudResourceRequest, name: str, *, owned: bool = True) -> ObjectMeta:

@@ -47,6 +47,8 @@ class Shard:
 
     def owns(self, namespace: str) -> bool:
         """Whether the namespace is this shard's; "" is what belongs to no namespace."""
+        if self.count == 1:
+            return True
         if not namespace:
             return self.first
         return shard_of(namespace, self.count) == self.index

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from govpool.api.approval import Approval, ApprovalSpec, ApprovalState, ApprovalStatus, RequestReference
+from govpool.api.approval import Approval, ApprovalSpec, ApprovalState, ApprovalStatus
 from govpool.api.cloudpolicy import ApplicationType, CloudPolicy
 from govpool.api.cloudpool import CloudPool
 from govpool.api.cloudresourcerequest import (
@@ -25,7 +25,7 @@ from govpool.api.wipecertificate import WipeCertificate
 from govpool.lifecycle import emergency
 from govpool.lifecycle.actions import Action, Create, Settle, WriteStatus
 from govpool.lifecycle.enforcement import forced_out
-from govpool.lifecycle.naming import approval_name, made_for
+from govpool.lifecycle.naming import approval_name, made_for, reference
 from govpool.lifecycle.observation import RequestObservation
 from govpool.lifecycle.wanted import LEAVING, server_phase
 from govpool.rules.admission import Refusal, admit
@@ -85,8 +85,7 @@ def submission(
     )
     approved, newly = _in_force(status.approved, [] if held_up else follow, observation.now)
     queued = follow[-1] if held_up and follow else None
-    reference = RequestReference(name=request.metadata.name, uid=request.metadata.uid)
-    forced = forced_out(observation.notices, reference, approved, request.metadata.generation)
+    forced = forced_out(observation.notices, reference(request), approved, request.metadata.generation)
     if forced is not None and not held_up:
         approved, newly = forced, True
     own_hash, content = submission_hash(request.spec), content_of(request.spec)
@@ -160,7 +159,7 @@ def submission(
         kind=Approval.DEFINITION.kind,
         metadata=made_for(request, approval_name(request, revision)),
         spec=ApprovalSpec(
-            request=RequestReference(name=request.metadata.name, uid=request.metadata.uid),
+            request=reference(request),
             revision=revision,
             supersedes=approved.approval if approved else None,
             application=classification.application,

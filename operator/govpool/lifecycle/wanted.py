@@ -17,8 +17,9 @@ from govpool.api.cloudresourcerequest import (
 from govpool.api.cloudserver import CloudServer, CloudServerSpec, Desired, ServerDisk, ServerPhase
 from govpool.api.servicecatalog import CatalogItem, ServiceCatalog
 from govpool.api.tenantquota import Amounts
-from govpool.lifecycle.naming import disk_key, machine_key, made_for, server_name
+from govpool.lifecycle.naming import disk_key, machine_key, made_for, reference, server_name
 from govpool.rules.cycles import kept_at_most, running_on
+from govpool.rules.remembered import once
 from govpool.rules.temporary import count_on, extra_on
 
 LEAVING = (Desired.RELEASED, Desired.GONE)
@@ -115,11 +116,31 @@ def _server(
     current: CloudServer | None,
     desired: Desired,
 ) -> CloudServer:
+    before = current.spec if current else None
+    spec = _spec(reference(request), approved, catalog, group, ordinal, clause, before, desired)
+    if current is None:
+        metadata = made_for(request, server_name(request, group.name, ordinal))
+        return CloudServer(kind=CloudServer.DEFINITION.kind, metadata=metadata, spec=spec)
+    return current if spec is current.spec else current.model_copy(update={"spec": spec})
+
+
+@once
+def _spec(
+    request: RequestReference,
+    approved: ApprovedRevision,
+    catalog: ServiceCatalog,
+    group: Server,
+    ordinal: int,
+    clause: str,
+    before: CloudServerSpec | None,
+    desired: Desired,
+) -> CloudServerSpec:
+    """What is wanted of a server of the request; a change elsewhere in it is no change of this server."""
     item = catalog.item(group.item)
-    key = machine_key(request.metadata.uid, group.name, ordinal)
+    key = machine_key(request.uid, group.name, ordinal)
     size = _size(item)
     spec = CloudServerSpec(
-        request=RequestReference(name=request.metadata.name, uid=request.metadata.uid),
+        request=request,
         revision=approved.revision,
         article=clause,
         pool=approved.content.pool,
@@ -131,21 +152,15 @@ def _server(
         memory_gib=size[1],
         image=group.image,
         network=approved.content.system.network.value,
-        disks=_disks(group, key, size[2], current),
+        disks=_disks(group, key, size[2], before),
         desired=desired,
     )
-    if current is None:
-        metadata = made_for(request, server_name(request, group.name, ordinal))
-        return CloudServer(kind=CloudServer.DEFINITION.kind, metadata=metadata, spec=spec)
-    if _same_but_revision(current.spec, spec):
-        # A change elsewhere in the request is no change of this server.
-        return current
-    return current.model_copy(update={"spec": spec})
+    return before if before is not None and _same_but_revision(before, spec) else spec
 
 
 def _same_but_revision(before: CloudServerSpec, after: CloudServerSpec) -> bool:
-    fields = (name for name in CloudServerSpec.model_fields if name not in ("revision", "article"))
-    return all(getattr(before, name) == getattr(after, name) for name in fields)
+    aside: dict[str, object] = {"revision": None, "article": None}
+    return {**before.__dict__, **aside} == {**after.__dict__, **aside}
 
 
 def _size(item: CatalogItem | None) -> tuple[int, int, int]:
@@ -155,9 +170,9 @@ def _size(item: CatalogItem | None) -> tuple[int, int, int]:
     return item.provides.vcpu, item.provides.memory_gib, item.provides.root_disk_gib
 
 
-def _disks(group: Server, key: str, root_gib: int, current: CloudServer | None) -> list[ServerDisk]:
+def _disks(group: Server, key: str, root_gib: int, current: CloudServerSpec | None) -> list[ServerDisk]:
     """Root first. Neither the root disk nor a data disk shrinks or leaves before it was wiped."""
-    before = {disk.key: disk for disk in current.spec.disks} if current else {}
+    before = {disk.key: disk for disk in current.disks} if current else {}
     disks = [ServerDisk(key=disk_key(key, "root"), name="root", size_gib=root_gib, root=True)]
     disks += [
         ServerDisk(key=disk_key(key, d.name), name=d.name, size_gib=d.size_gib, volume_class=d.volume_class)
@@ -175,10 +190,15 @@ def _disks(group: Server, key: str, root_gib: int, current: CloudServer | None) 
 
 def held(servers: Iterable[CloudServer]) -> Amounts:
     """What the servers take from the unit's quota until they were seen to be gone."""
-    there = [server for server in servers if server_phase(server) is not ServerPhase.GONE]
+    return Amounts.total(_taken(s) for s in servers if server_phase(s) is not ServerPhase.GONE)
+
+
+@once
+def _taken(server: CloudServer) -> Amounts:
+    seen = server.status
     return Amounts(
-        servers=len(there),
-        vcpu=sum(max(s.spec.vcpu, s.status.vcpu if s.status else 0) for s in there),
-        memory_gib=sum(max(s.spec.memory_gib, s.status.memory_gib if s.status else 0) for s in there),
-        storage_gib=sum(disk.size_gib for s in there for disk in s.spec.disks),
+        servers=1,
+        vcpu=max(server.spec.vcpu, seen.vcpu if seen else 0),
+        memory_gib=max(server.spec.memory_gib, seen.memory_gib if seen else 0),
+        storage_gib=sum(disk.size_gib for disk in server.spec.disks),
     )

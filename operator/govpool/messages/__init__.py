@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from govpool.messages import (
@@ -60,6 +61,8 @@ OF_WORDS = frozenset(
     | {"step", "steps", "verdict", "who", "work"}
 )
 """Names of values that are words of programs: a Chinese text tells them in Chinese."""
+RENDERED = 4096
+"""How many rendered texts are kept: an object at rest says the same at every look."""
 FOR_AUTHORS = ("policy.", "cli.", "simulate.")
 """Sections whose readers type these words themselves, and so want them as they are."""
 
@@ -78,11 +81,16 @@ class Message:
 
     def render(self, language: Language = "en") -> str:
         """The text in one language."""
-        english, chinese = CATALOGUE[self.key]
-        values = {name: minutes(text) for name, text in self.values}
-        if language == "en":
-            return english.format(**(counted(values) if "|" in english else values))
-        return set_in_chinese(chinese, values, frozenset() if self.key.startswith(FOR_AUTHORS) else OF_WORDS)
+        return _rendered(self.key, self.values, language)
+
+
+@lru_cache(maxsize=RENDERED)
+def _rendered(key: str, said: tuple[tuple[str, str], ...], language: Language) -> str:
+    english, chinese = CATALOGUE[key]
+    values = {name: minutes(text) for name, text in said}
+    if language == "en":
+        return english.format(**(counted(values) if "|" in english else values))
+    return set_in_chinese(chinese, values, frozenset() if key.startswith(FOR_AUTHORS) else OF_WORDS)
 
 
 def message(key: str, **values: object) -> Message:

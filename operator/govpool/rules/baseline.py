@@ -15,6 +15,7 @@ from enum import StrEnum
 from pydantic import JsonValue
 
 from govpool.api.baselinereport import Control, ControlResult
+from govpool.rules.remembered import once
 
 _RESULTS = {
     "pass": ControlResult.PASS,
@@ -144,6 +145,7 @@ def evaluate(
     )
 
 
+@once
 def report_controls(outcome: BaselineOutcome) -> list[Control]:
     """Write the controls as a BaselineReport carries them."""
     return [

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 
 import rfc8785
 
@@ -46,19 +47,28 @@ def _whole(value: object) -> object:
     return [_whole(item) for item in value] if type(value) is list else value
 
 
-def _plain(value: object) -> bool:
-    """Whether both write the value alike: numbers with a fraction and names beyond ASCII they need not."""
-    kind = type(value)
-    if kind is str or kind is bool or value is None:
-        return True
-    if isinstance(value, dict):
-        for name, item in value.items():
-            if type(name) is not str or not name.isascii():
+def _plain(document: object) -> bool:
+    """Whether both write the document alike: numbers with a fraction and names beyond ASCII they need not."""
+    left = [document]
+    while left:
+        value = left.pop()
+        kind = type(value)
+        if kind is dict:
+            for name in value:  # type: ignore[attr-defined]
+                if type(name) is not str or not name.isascii():
+                    return False
+            items: Iterable[object] = value.values()  # type: ignore[attr-defined]
+        elif kind is list:
+            items = value  # type: ignore[assignment]
+        else:
+            items = (value,)
+        for item in items:
+            kind = type(item)
+            if kind is dict or kind is list:
+                left.append(item)
+            elif kind is int:
+                if not -SAFE <= item <= SAFE:  # type: ignore[operator]
+                    return False
+            elif kind is not str and kind is not bool and item is not None:
                 return False
-            # Most values are texts: asking here saves a call for each.
-            if type(item) is not str and not _plain(item):
-                return False
-        return kind is dict
-    if isinstance(value, list):
-        return kind is list and all(_plain(item) for item in value)
-    return kind is int and -SAFE <= value <= SAFE  # type: ignore[operator]
+    return True

@@ -91,11 +91,11 @@ def _is(reservation: Reservation, request_uid: str, pool: str) -> bool:
 
 def others_hold(status: TenantQuotaStatus | None, *, request_uid: str, pool: str) -> Amounts:
     """What all other requests hold in the pool."""
-    total = Amounts()
-    for found in () if status is None else status.reservations:
-        if found.pool == pool and found.request_uid != request_uid:
-            total = total.plus(found.amounts)
-    return total
+    return Amounts.total(
+        found.amounts
+        for found in (() if status is None else status.reservations)
+        if found.pool == pool and found.request_uid != request_uid
+    )
 
 
 def limit_of(quota: TenantQuota, pool: str) -> PoolLimit | None:

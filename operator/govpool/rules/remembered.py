@@ -13,16 +13,17 @@ REMEMBERED = 4096
 
 
 def once(function: Callable[P, T]) -> Callable[P, T]:
-    """Ask the same arguments only once. They are told apart by identity: each is looked at many times in its
-    life, and comparing it would cost more than the answer. What raises is asked again.
+    """Ask the same arguments only once. Texts are told apart by what they say, all else by identity: each is
+    looked at many times in its life, and comparing it would cost more than the answer. What raises is asked
+    again.
     """
-    known: dict[tuple[int, ...], tuple[tuple[object, ...], T]] = {}
+    known: dict[tuple[int | str, ...], tuple[tuple[object, ...], T]] = {}
 
     @wraps(function)
     def answer(*args: P.args, **kwargs: P.kwargs) -> T:
         if kwargs:
             return function(*args, **kwargs)
-        asked = tuple(map(id, args))
+        asked = tuple([arg if isinstance(arg, str) else id(arg) for arg in args])
         # The arguments are kept beside their answer, so that no other can come to stand at their addresses.
         found = known.get(asked)
         if found is not None:

@@ -46,6 +46,17 @@ class Door:
             raise KubeError(422, "Invalid", str(error)) from None
 
 
+def copied(document: Json) -> Json:
+    """A copy of a document that shares nothing that could be changed."""
+    return cast(Json, _copied(document))
+
+
+def _copied(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _copied(item) for name, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
+
+
 def merged(target: Json, patch: Json) -> Json:
     """A JSON merge patch (RFC 7386) applied; both arguments stay as they are."""
     return cast(Json, merge_patch(target, patch))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from govpool.api.cloudpolicy import CloudPolicy
 from govpool.api.cloudpool import MANUAL_PROVIDER
 from govpool.effects.kube import Json
 from govpool.rules.calendar import WorkCalendar
-from govpool.simulation.door import merged
+from govpool.simulation.door import copied, merged
 from govpool.simulation.scenario import Scenario, Span
 
 POOL = "fixture-pool"
@@ -145,7 +144,7 @@ class Calendar:
 
 def _patched(document: Json, spec: Json, namespace: str | None = None) -> Json:
     """The document with a merge patch of its spec, maybe in another namespace."""
-    result = copy.deepcopy(document)
+    result = copied(document)
     result["spec"] = merged(cast(Json, result["spec"]), spec)
     if namespace is not None:
         _meta(result)["namespace"] = namespace
@@ -154,7 +153,7 @@ def _patched(document: Json, spec: Json, namespace: str | None = None) -> Json:
 
 def _fixture(document: Json) -> Json:
     """The pool as one of the fixture provider, unless only people reach it: nothing real is touched."""
-    result = copy.deepcopy(document)
+    result = copied(document)
     spec = cast(Json, result["spec"])
     given = spec.get("connection")
     if isinstance(given, dict) and given.get("provider") == MANUAL_PROVIDER:

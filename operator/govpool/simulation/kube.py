@@ -6,7 +6,6 @@ subresource, finalizers, owner references, settled labels. Objects are the model
 
 from __future__ import annotations
 
-import copy
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, TypeVar, cast
@@ -15,7 +14,7 @@ from govpool.api.base import FINALIZER, REQUEST_LABEL, SETTLED_LABEL, Model, Res
 from govpool.api.kinds import KINDS
 from govpool.effects.kube import Json, Kube
 from govpool.effects.kube_errors import KubeError
-from govpool.simulation.door import Door, merged
+from govpool.simulation.door import Door, copied, merged
 from govpool.simulation.loop import WRITE_TAKES, VirtualClock, VirtualLoop
 from govpool.standalone.selectors import parse_labels
 
@@ -137,7 +136,7 @@ class MemoryKube(Kube):
         Raises:
             KubeError: AlreadyExists, or Invalid with every reason.
         """
-        resource = self._door.admit(kind, copy.deepcopy(document), None)
+        resource = self._door.admit(kind, copied(document), None)
         if self.find(kind, resource.metadata.name, resource.metadata.namespace) is not None:
             raise KubeError(409, "AlreadyExists", f"{kind.DEFINITION.kind} {resource.metadata.name} exists")
         return self._new(resource)
@@ -160,7 +159,7 @@ class MemoryKube(Kube):
             {"status": body.get("status")} if status else {k: v for k, v in body.items() if k != "status"}
         )
         # What is taken over from before is sound already; the patch is its writer's, and stays as it is.
-        after = self._door.admit(kind, merged(before, copy.deepcopy(part)), before)
+        after = self._door.admit(kind, merged(before, copied(part)), before)
         if status:
             return self._change(current, status=cast(Any, after).status)
         meta_fields = ("finalizers", "labels", "annotations", "owner_references")

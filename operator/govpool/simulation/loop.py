@@ -84,10 +84,14 @@ class VirtualClock:
     def __init__(self, loop: VirtualLoop, starts: datetime) -> None:
         self._loop = loop
         self._starts = starts.astimezone(UTC)
+        self._asked, self._told = 0.0, self._starts
 
     def now(self) -> datetime:
         """The present time, UTC, to the microsecond."""
-        return self.at(self._loop.time())
+        seconds = self._loop.time()
+        if seconds != self._asked:
+            self._asked, self._told = seconds, self.at(seconds)
+        return self._told
 
     def at(self, seconds: float) -> datetime:
         """A time of the loop as a date."""

@@ -332,9 +332,7 @@ class UnitRecorder:
                 self.standings[-1] = last.model_copy(update={"until": at})
             cause = status.standing_cause or ""
             self.standings.append(StandingSpan(standing=status.standing, since=at, cause=cause))
-        total = Amounts()
-        for reservation in status.reservations:
-            total = total.plus(reservation.amounts)
+        total = Amounts.total(reservation.amounts for reservation in status.reservations)
         if not self.reserved or self.reserved[-1].reserved != total:
             self.reserved.append(ReservedStep(since=at, reserved=total))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import cel as evaluator
@@ -21,25 +22,36 @@ _TO_TIME: dict[str, Callable[[str], Any]] = {
 }
 
 
+Conversion = Callable[[Any], Any]
+
+
+def conversion(node: object) -> Conversion | None:
+    """How values under a schema are converted to what CEL works on; None: they are the same to CEL."""
+    if not isinstance(node, dict) or _plain(node):
+        return None
+    properties = node.get("properties") or {}
+    extra = conversion(node.get("additionalProperties"))
+    known = {name: (escape(name), conversion(below)) for name, below in properties.items()}
+    items = conversion(node.get("items"))
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, dict):
+            found = {}
+            for name, item in value.items():
+                told, below = known.get(name) or (name, extra)
+                found[told] = item if below is None else below(item)
+            return found
+        if isinstance(value, list):
+            return value if items is None else [items(item) for item in value]
+        return _scalar(value, node)
+
+    return convert
+
+
 def to_cel(value: Any, node: Obj | None) -> Any:
     """Convert a JSON value to what CEL works on, guided by its schema."""
-    if node is None:
-        return value
-    if isinstance(value, dict):
-        properties = node.get("properties") or {}
-        extra = node.get("additionalProperties")
-        if not properties and not isinstance(extra, dict):
-            return value
-        return {
-            escape(k) if k in properties else k: to_cel(
-                v, properties.get(k, extra if isinstance(extra, dict) else None)
-            )
-            for k, v in value.items()
-        }
-    if isinstance(value, list):
-        items = node.get("items")
-        return [to_cel(v, items) for v in value] if isinstance(items, dict) else value
-    return _scalar(value, node)
+    convert = conversion(node)
+    return value if convert is None else convert(value)
 
 
 def _scalar(value: Any, node: Obj) -> Any:
@@ -141,7 +153,6 @@ class RuleNode:
 
     def __init__(self, node: Obj, *, root: bool = False) -> None:
         self.node = node
-        self.plain = _plain(node)
         raw = [*(node.get("x-kubernetes-validations") or ())]
         raw += [r for nested in node.get("allOf") or () for r in nested.get("x-kubernetes-validations") or ()]
         self.rules = [compile_rule(each, node) for each in raw]
@@ -153,6 +164,11 @@ class RuleNode:
         self.properties = {k: v for k, v in properties.items() if v}
         self.items = _branch(node.get("items"))
         self.extra = _branch(node.get("additionalProperties"))
+
+    @cached_property
+    def convert(self) -> Conversion | None:
+        """How its values are converted; asked for only where a rule is evaluated."""
+        return conversion(self.node)
 
     def __bool__(self) -> bool:
         return bool(self.rules or self.properties or self.items or self.extra)
@@ -236,10 +252,10 @@ class RuleNode:
         self, numbers: tuple[int, ...], value: Any, old: Any, *, path: str, known: bool
     ) -> Iterator[FieldError | None]:
         """What each of the rules, by their numbers, has to say."""
-        node = None if self.plain else self.node
         reach_of, reach_before, functions = self._join(numbers)
-        own = to_cel(reach_of.of(value), node)
-        before = to_cel(reach_before.of(old), node) if known else None
+        own, before = reach_of.of(value), reach_before.of(old) if known else None
+        if self.convert is not None:
+            own, before = self.convert(own), self.convert(before) if known else None
         scopes: dict[bool, Scope] = {}
         for number in numbers:
             rule = self.rules[number]

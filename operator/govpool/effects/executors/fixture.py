@@ -11,6 +11,7 @@ from typing import cast
 
 from pydantic import JsonValue
 
+from govpool.api.cloudpolicy import BaselineRule
 from govpool.api.workorder import ServerResult
 from govpool.effects import access
 from govpool.effects import baseline as controls
@@ -18,7 +19,8 @@ from govpool.effects.executors import backup, baseline, wipe
 from govpool.effects.executors.base import OrderContext, OrderResult
 from govpool.effects.executors.disks import leaving, on_sanitiser
 from govpool.effects.executors.evidence import keep_json
-from govpool.rules.baseline import ModuleResult, Tolerance, evaluate
+from govpool.rules.baseline import BaselineOutcome, ControlDefinition, ModuleResult, Tolerance, evaluate
+from govpool.rules.remembered import once
 from govpool_providers.base import Disk
 from govpool_providers.fixture import FixtureProvider
 
@@ -31,20 +33,26 @@ FAILING = "simulate.failing_controls"
 
 async def run_baseline(context: OrderContext) -> OrderResult:
     """Controls are found to pass in the end but for those that the pool's settings name; some are mended."""
-    rule = context.policy.spec.baseline
     level = controls.playbook_level(context.request.spec.system.protection_level)
-    definitions = controls.definitions()
+    failing = context.pool.spec.connection.settings.get(FAILING, "")
+    outcome = _found(controls.definitions(), context.policy.spec.baseline, failing, level)
+    return baseline.conclude(context, {server.metadata.name: outcome for server in context.servers})
+
+
+@once
+def _found(
+    definitions: tuple[ControlDefinition, ...], rule: BaselineRule, failing: str, level: int
+) -> BaselineOutcome:
     before: list[ModuleResult] = [
         _control(d.id, d.clause, ok=index % MENDED_EVERY != 0) for index, d in enumerate(definitions)
     ]
-    failing = context.pool.spec.connection.settings.get(FAILING, "").split(",")
+    named = failing.split(",")
     after: list[ModuleResult] = [
-        _control(d.id, d.clause, ok=d.id not in failing, mended=index % MENDED_EVERY == 0)
+        _control(d.id, d.clause, ok=d.id not in named, mended=index % MENDED_EVERY == 0)
         for index, d in enumerate(definitions)
     ]
     tolerance = Tolerance(rule.min_score, frozenset(rule.waivable))
-    outcome = evaluate(definitions, before, after, level, tolerance)
-    return baseline.conclude(context, {server.metadata.name: outcome for server in context.servers})
+    return evaluate(definitions, before, after, level, tolerance)
 
 
 def _control(id_: str, clause: str, *, ok: bool, mended: bool = False) -> dict[str, JsonValue]:

@@ -272,7 +272,9 @@ def _measure(way: Way, ground: Ground, servers: int, threads: int, into: list[Me
     tenant = ground.tenant(f"b{uuid.uuid4().hex[:8]}")
     admin, project = tenant.admin, tenant.cloud.current_project_id
     assert admin is not None
-    admin.compute.update_quota_set(project, instances=LIMIT, cores=LIMIT, ram=LIMIT * 1024)
+    admin.compute.update_quota_set(
+        project, instances=LIMIT, cores=LIMIT, ram=LIMIT * 1024, server_group_members=LIMIT
+    )
     admin.block_storage.update_quota_set(project, volumes=LIMIT, gigabytes=LIMIT)
     admin.network.update_quota(project, ports=LIMIT)
     try:

@@ -35,6 +35,7 @@ from govpool.effects.jobs.manifests import JobSettings
 from govpool.effects.kube import Kube
 from govpool.effects.pool_watch import LARGE, Marks, PoolWatch, marks_of
 from govpool.effects.pools import Pool, Pools
+from govpool.effects.rests import Rests
 from govpool.effects.runs import Runs
 from govpool.effects.store import Key, Store
 from govpool.effects.survey import Surveyor
@@ -90,6 +91,7 @@ class Reconciler:
         self._applier = Applier(kube, store, clock, feedback)
         self._wake, self._pool_watch = feedback.wake, PoolWatch()
         self._reserving: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._rests = Rests()
         self._by_kind: dict[str, Callable[[Resource], Awaitable[Decision]]] = {
             CloudResourceRequest.DEFINITION.kind: self._request,
             Approval.DEFINITION.kind: self._approval,
@@ -125,13 +127,22 @@ class Reconciler:
     # -- requests ---------------------------------------------------------------------------------
     async def _request(self, resource: Resource) -> Decision:
         request = _as(CloudResourceRequest, resource)
-        decision = request_core.decide(self.observe_request(request))
+        observation = self.observe_request(request)
+        if (found := self._rests.found(observation)) is not None:
+            return found
+        decision = request_core.decide(observation)
         if not any(isinstance(action, WriteQuota) for action in decision.actions):
             await self._applier.apply(decision.actions)
+            self._rests.took(observation, decision, self._store.get(CloudResourceRequest, *_place(request)))
             return decision
         # All reservations of a unit stand in one object: one after the other, each on what the one before
         # it left, instead of all but one meeting a conflict and backing off.
-        async with self._reserving[request.metadata.namespace]:
+        turn = self._reserving[request.metadata.namespace]
+        if not turn.locked():
+            async with turn:
+                await self._applier.apply(decision.actions)
+            return decision
+        async with turn:
             newest = self._store.find(request.key)
             if newest is None:
                 return Decision()
@@ -370,6 +381,10 @@ class Reconciler:
             elsewhere=tuple(one for one in requests if one.spec.pool != name),
             certificates=self._store.all(WipeCertificate) if leaves else (),
         )
+
+
+def _place(resource: Resource) -> tuple[str, str]:
+    return resource.metadata.name, resource.metadata.namespace
 
 
 def _listed(provider: Provider, *, large: bool) -> tuple[tuple[str, ...], Marks | None]:

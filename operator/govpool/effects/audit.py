@@ -188,7 +188,8 @@ class Trail:
         if self._last_anchored is None:
             await self._resume()
         behind = False
-        for unit, chain in self._chains.items():
+        # A unit whose first record comes meanwhile has asked for the next anchor.
+        for unit, chain in tuple(self._chains.items()):
             behind |= await self._acknowledge(unit, chain)
         changed = {
             unit: chain.safe

@@ -365,6 +365,24 @@ async def test_a_start_reads_no_more_than_lies_behind_the_anchor(plane: Plane) -
     await whole(plane, *keys, "new")
 
 
+async def test_the_first_record_of_another_unit_may_come_while_anchors_are_written(plane: Plane) -> None:
+    request, fresh = await stored(plane), request_of("doc-approval", "")
+    await plane.admin.ensure_namespace("another-unit")
+    elsewhere = fresh.metadata.model_copy(update={"namespace": "another-unit"})
+    other = await plane.admin.create(fresh.model_copy(update={"metadata": elsewhere}))
+    hand = Hand(plane, request)
+    await hand.applier.apply((record("one", request=request), WriteStatus(request, telling(request, "one"))))
+    await hand.anchor()
+    hand.clock.move(ANCHOR_EVERY)
+    hand.woken.clear()
+    async with hand.trail._writing[NAMESPACE]:
+        anchoring = asyncio.create_task(hand.trail.anchor())
+        await hand.applier.apply((record("two", request=other),))
+        assert not anchoring.done()
+    await asyncio.wait_for(anchoring, 20)
+    assert hand.woken == [AUDIT]
+
+
 async def test_many_records_share_one_write_of_the_anchors(plane: Plane) -> None:
     request = await stored(plane)
     hand = Hand(plane, request)

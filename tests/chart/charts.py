@@ -147,9 +147,13 @@ def helm() -> Obj:
     cases["another namespace"] = {"chart": str(CHART), "values": {}, "namespace": "default"}
     for name, values in {"crds": {}, "crds not kept": {"keep": False, "labels": {"a": "b"}}}.items():
         cases[name] = {"chart": str(CRDS), "values": values, "namespace": NAMESPACE}
+    return _asked({"lint": [str(CHART), str(CRDS)], "cases": cases})
+
+
+def _asked(question: Obj) -> Obj:
     done = subprocess.run(
         [sys.executable, "-m", "tests.chart.helm_process"],
-        input=json.dumps({"lint": [str(CHART), str(CRDS)], "cases": cases}),
+        input=json.dumps(question),
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -169,7 +173,16 @@ def refusal(case: str) -> str:
 @cache
 def objects(case: str = "default") -> tuple[Obj, ...]:
     """Every object that a case renders."""
-    answer = helm()["cases"][case]
+    return _documents(helm()["cases"][case])
+
+
+def rendered(values: Obj) -> tuple[Obj, ...]:
+    """Every object that the chart renders with these values."""
+    case = {"chart": str(CHART), "values": values, "namespace": NAMESPACE}
+    return _documents(_asked({"lint": [], "cases": {"one": case}})["cases"]["one"])
+
+
+def _documents(answer: Obj) -> tuple[Obj, ...]:
     assert "refused" not in answer, answer["refused"]
     return tuple(
         document

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from tests.functional.lifecycle.world import NAMESPACE, REQUEST, World
 
 KUBECTL = ROOT / ".venv/bin/kubectl"
 SYSTEM = "govpool-system"
+RUNS = "govpool-runs"
 OTHER = "govpool-test-other"
 ADMIN = Identity("govpool-test-admin", ("system:masters",))
 OPERATOR = Identity(
@@ -57,6 +58,10 @@ class ClusterWorld(World):
         self.patience = 120.0
         self.operators = opened[OPERATOR.user][1]
         self.operator_door = opened[OPERATOR.user][0]
+
+    def pool_file(self, here: Path) -> str:
+        """Where the fixture pool keeps its state."""
+        return str(here / "pool.sqlite")
 
     @contextlib.contextmanager
     def acting(self, who: str) -> Iterator[None]:
@@ -121,7 +126,12 @@ def chart() -> list[dict[str, Any]]:
 
 
 @contextlib.asynccontextmanager
-async def cluster(kubeconfig: Path, tmp_path: Path) -> AsyncIterator[ClusterWorld]:
+async def cluster(
+    kubeconfig: Path,
+    tmp_path: Path,
+    made_of: type[ClusterWorld] = ClusterWorld,
+    installed: Callable[[], list[dict[str, Any]]] = chart,
+) -> AsyncIterator[ClusterWorld]:
     """The charts installed, the unit taken on; afterwards nothing of it is left."""
     identities = [ADMIN, OPERATOR, *PEOPLE.values()]
     async with doors(kubeconfig, identities, tmp_path) as opened, contextlib.AsyncExitStack() as stack:
@@ -130,11 +140,11 @@ async def cluster(kubeconfig: Path, tmp_path: Path) -> AsyncIterator[ClusterWorl
         for name, identity in names.items():
             kubes[name] = await Kube.connect(opened[identity.user][1])
             stack.push_async_callback(kubes[name].close)
-        world = ClusterWorld(kubes, opened, tmp_path / "operator")
+        world = made_of(kubes, opened, tmp_path / "operator")
         await clear(world)
         try:
-            await asyncio.to_thread(install, world.kubeconfig)
-            await world.install(settings={"state": str(tmp_path / "pool.sqlite")})
+            await asyncio.to_thread(install, world.kubeconfig, installed())
+            await world.install(settings={"state": world.pool_file(tmp_path)})
             await world.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OTHER}})
             await _take_on(world)
             yield world
@@ -142,14 +152,16 @@ async def cluster(kubeconfig: Path, tmp_path: Path) -> AsyncIterator[ClusterWorl
             await clear(world)
 
 
-def install(kubeconfig: Path) -> None:
+def install(kubeconfig: Path, charts: list[dict[str, Any]]) -> None:
     """Apply the charts as Helm and GitOps do; a warning of the API server is a failure."""
     kubectl(kubeconfig, "create", "namespace", SYSTEM)
+    kubectl(kubeconfig, "label", "namespace", SYSTEM, "pod-security.kubernetes.io/enforce=restricted")
 
-    for kinds in (("CustomResourceDefinition",), None):
-        some = [
-            e for e in chart() if (e["kind"] in kinds if kinds else e["kind"] != "CustomResourceDefinition")
-        ]
+    for kinds in (("CustomResourceDefinition",), ("Namespace",), None):
+        first = ("CustomResourceDefinition", "Namespace")
+        some = [e for e in charts if (e["kind"] in kinds if kinds else e["kind"] not in first)]
+        if not some:
+            continue
         told = kubectl(
             kubeconfig,
             "apply",
@@ -159,7 +171,7 @@ def install(kubeconfig: Path) -> None:
             stdin=yaml.safe_dump_all(some, allow_unicode=True),
         )
         assert "Warning" not in told, told
-        if kinds:
+        if kinds and "CustomResourceDefinition" in kinds:
             kubectl(kubeconfig, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
 
 
@@ -196,6 +208,9 @@ async def clear(world: ClusterWorld) -> None:
     admin = world.kubeconfig
 
     def away() -> None:
+        # Before its objects lose their finalizers: it would put them back.
+        waits = ("--cascade=foreground", "--timeout=120s")
+        kubectl(admin, "-n", SYSTEM, "delete", "deployment", "--all", *waits)
         guards = [each for path in (ROOT / "crds/admission").glob("*.yaml") for each in documents(path)]
         for kind in ("ValidatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy"):
             names = sorted(each["metadata"]["name"] for each in guards if each["kind"] == kind)
@@ -209,7 +224,7 @@ async def clear(world: ClusterWorld) -> None:
         for kind in ("clusterrolebinding", "clusterrole"):
             kubectl(admin, "delete", kind, "-l", "app.kubernetes.io/part-of=govpool", "--ignore-not-found")
         kubectl(admin, "delete", "clusterrolebinding", "govpool-rule-tests", "--ignore-not-found")
-        spaces = (SYSTEM, NAMESPACE, OTHER)
+        spaces = (SYSTEM, RUNS, NAMESPACE, OTHER)
         kubectl(admin, "delete", "namespace", *spaces, "--ignore-not-found", "--timeout=150s")
 
     await asyncio.to_thread(away)

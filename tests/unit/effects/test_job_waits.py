@@ -129,6 +129,45 @@ async def test_what_a_lost_run_said_last_is_told(runs: Plane, tmp_path: Path) ->
     assert result.message.endswith("BackoffLimitExceeded; it said last: govpool: the order is none")
 
 
+NO_IMAGE = {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}
+NO_NODE = {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available"}
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        (
+            {"containerStatuses": [{"state": NO_IMAGE}]},
+            "Pod pod can't begin: ImagePullBackOff: no such image",
+        ),
+        ({"conditions": [NO_NODE]}, "Pod pod has no node: 0/3 nodes are available"),
+        (None, f"Job {NAME} has no Pod"),
+    ],
+)
+async def test_what_keeps_a_run_from_beginning_is_told(
+    runs: Plane, tmp_path: Path, status: Json | None, says: str
+) -> None:
+    """An image that can't be pulled would otherwise look like a run of an hour."""
+    task, told = begin(runs, tmp_path)
+    await let_go(runs)
+    if status:
+        await pod(runs)
+        await runs.admin.merge_path(f"{PODS}/pod/status", {"status": status})
+    await until(lambda: any(one.startswith(says) for one in told), "tells what is the matter")
+    assert not task.done()
+    await pod_runs(runs, made=bool(status))
+    await until(lambda: told[-1] == "", "tells no more of it")
+    await report(runs, tmp_path)
+    assert (await asyncio.wait_for(task, 20)).succeeded
+
+
+async def pod_runs(plane: Plane, *, made: bool) -> None:
+    if not made:
+        await pod(plane)
+    running: Json = {"phase": "Running", "conditions": [], "containerStatuses": [{"state": {"running": {}}}]}
+    await plane.admin.merge_path(f"{PODS}/pod/status", {"status": running})
+
+
 @pytest.mark.parametrize("status", [403, 500])
 async def test_a_job_that_can_not_be_seen_goes_on_and_is_waited_for(
     runs: Plane, tmp_path: Path, status: int

@@ -41,6 +41,10 @@ POLL = 2.0
 LONGEST_WAIT = 30.0
 """Seconds between two questions to an API server that does not answer, or refuses."""
 LONGEST_SAYING = 300
+LOOKS_FOR_POD = 15
+"""Looks in vain after which it is told that there is no Pod."""
+BEGINS = ("ContainerCreating", "PodInitializing", None)
+"""Why a container waits that is about to begin."""
 JOB_LABEL = "batch.kubernetes.io/job-name"
 """What the Job controller labels a Job's Pods with."""
 ON_DISKS = (WorkOrderKind.BACKUP, WorkOrderKind.WIPE)
@@ -116,6 +120,9 @@ class _Job:
         first = job_name(context.order.spec.run_key, status.attempts if status else 0)
         self._may_have_run = name != first
         """Whether it may have run already: an earlier attempt put it on record, or it was let go."""
+        self._at_it = False
+        """Whether its container was seen to have begun."""
+        self._without_pod, self._held_up = 0, ""
         self.why = "it was deleted"
         jobs = f"/apis/batch/v1/namespaces/{settings.namespace}/jobs"
         self._jobs, self._path = jobs, f"{jobs}/{name}"
@@ -210,6 +217,8 @@ class _Job:
                 self.why += f"; it said last: {said}"
             if report is not None or ended:
                 return report
+            if not self._at_it:
+                await self._look_at_pod()
             await asyncio.sleep(POLL)
 
     async def _ended(self) -> bool:
@@ -246,6 +255,24 @@ class _Job:
 
     async def _part(self, name: str) -> Json:
         return await self._kube.core_get("configmaps", self._settings.namespace, name) or {}
+
+    # -- it does not begin ------------------------------------------------------------------------
+    async def _look_at_pod(self) -> None:
+        """Tell what keeps it from beginning; that this could not be found out matters to nobody."""
+        try:
+            pods = await self._pods()
+        except KubeError as error:
+            log.info("the Pod of Job %s can't be seen: %s", self._name, error)
+            return
+        self._without_pod = 0 if pods else self._without_pod + 1
+        held_up = ""
+        if self._without_pod > LOOKS_FOR_POD:
+            held_up = f"Job {self._name} has no Pod: kubectl describe job tells why"
+        for pod in pods:
+            self._at_it, held_up = beginning(pod)
+        if held_up != self._held_up:
+            self._context.progress(held_up)
+            self._held_up = held_up
 
     # -- it is lost -------------------------------------------------------------------------------
     async def over(self) -> None:
@@ -291,6 +318,23 @@ class _Job:
         """After a handover the keys open nothing, and nobody shall try."""
         for server in self._context.servers:
             await access.forget(self._kube, server)
+
+
+def beginning(pod: Json) -> tuple[bool, str]:
+    """Whether a Pod's container has begun, and else what keeps it from that, where Kubernetes says so."""
+    name = cast(Json, pod["metadata"])["name"]
+    status = cast(Json, pod.get("status") or {})
+    for container in cast("list[Json]", status.get("containerStatuses") or []):
+        state = cast("dict[str, dict[str, str]]", container.get("state") or {})
+        waiting = state.get("waiting")
+        if waiting is None:
+            return True, ""
+        if waiting.get("reason") not in BEGINS:
+            return False, f"Pod {name} can't begin: {waiting.get('reason')}: {waiting.get('message', '')}"
+    for condition in cast("list[dict[str, str]]", status.get("conditions") or []):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return False, f"Pod {name} has no node: {condition.get('message', condition.get('reason', ''))}"
+    return False, ""
 
 
 async def _parcel(context: OrderContext) -> Parcel:

@@ -31,7 +31,7 @@ def wire_name(field: str) -> str:
     return to_camel(field).replace("Gib", "GiB")
 
 
-class Model(BaseModel):
+class Model(BaseModel):  # noqa: PLW1641 - pydantic makes the hash of what is frozen
     """A piece of a kind: camelCase on the wire, frozen in memory, unknown fields ignored.
 
     Unknown fields are refused or pruned by the API server's schema; an operator that is older than the
@@ -46,6 +46,12 @@ class Model(BaseModel):
         use_attribute_docstrings=True,
     )
     RULES: ClassVar[tuple[Rule, ...]] = ()
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other is of the same kind and says the same; there is nothing else in a kind."""
+        if self.__class__ is not other.__class__:
+            return NotImplemented
+        return self.__dict__ == other.__dict__
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with some fields in place of its own; they are not validated, as pydantic has it.

@@ -42,9 +42,7 @@ class Amounts(Model):
 
     def plus(self, other: Amounts) -> Amounts:
         """The sum in every dimension."""
-        return Amounts(
-            **{name: getattr(self, name) + getattr(other, name) for name in type(self).model_fields}
-        )
+        return Amounts.total((self, other))
 
     @classmethod
     def total(cls, amounts: Iterable[Amounts]) -> Amounts:

@@ -69,6 +69,10 @@ class WorkQueue:
             heapq.heappush(self._due, (due, key))
         self._moved.set()
 
+    def drop_due(self, key: Key) -> None:
+        """Forget when the key was to be reconciled: what it was to be looked at for was seen since."""
+        self._due_of.pop(key, None)
+
     def retry(self, key: Key) -> float:
         """Reconcile the key again after a back-off that doubles with each failure; the delay in seconds."""
         failures = self._failures.get(key, 0)

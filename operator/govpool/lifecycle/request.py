@@ -119,6 +119,8 @@ def _announced(
         note = message("Phase", phase=after.phase.value).render(observation.language)
         announced.append(Announce(request, after.phase.value, note))
     for item in after.conditions:
+        if known.get(item.type) is item:
+            continue
         bad = (item.type == "Admitted" and item.status is ConditionStatus.FALSE) or (
             item.reason == StageState.FAILED.value
         )
@@ -203,8 +205,10 @@ def _others_tell(
     language: Language,
 ) -> list[Happening]:
     """What else happened, in one language."""
+    if language != observation.language:
+        observation = replace(observation, language=language)
     return [
-        *terms.happenings(replace(observation, language=language), policy.spec, found, after),
+        *terms.happenings(observation, policy.spec, found, after),
         *findings.told(observation.notices, observation.request, language),
     ]
 

@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from govpool.api.cloudresourcerequest import CloudResourceRequestStatus, Happening
 from govpool.lifecycle.ruling import Ruling
 from govpool.messages import Language
+from govpool.rules.remembered import once
 
 MAX_HISTORY = 256
 
 
+@once
 def told(status: CloudResourceRequestStatus) -> frozenset[str]:
     """Keys of what the story tells."""
     return frozenset(item.key for item in status.history)

@@ -95,4 +95,9 @@ def _rendered(key: str, said: tuple[tuple[str, str], ...], language: Language) -
 
 def message(key: str, **values: object) -> Message:
     """A message with its values turned into text."""
-    return Message(key, tuple((name, str(value)) for name, value in values.items()))
+    return _message(key, tuple([(name, str(value)) for name, value in values.items()]))
+
+
+@lru_cache(maxsize=RENDERED)
+def _message(key: str, values: tuple[tuple[str, str], ...]) -> Message:
+    return Message(key, values)

@@ -18,6 +18,7 @@ from pydantic import JsonValue, ValidationError
 from govpool.api.wipecertificate import GENESIS, Signature, WipeCertificateSpec
 from govpool.rules.canonical import canonical
 from govpool.rules.certificate_lacks import Lack, missing
+from govpool.rules.remembered import once
 
 __all__ = [
     "GENESIS",
@@ -111,6 +112,7 @@ def _canonical(certificate: WipeCertificateSpec) -> bytes:
     return canonical(document)
 
 
+@once
 def certificate_hash(certificate: WipeCertificateSpec) -> str:
     """SHA-256 of :func:`canonical_bytes`: what the next certificate carries as ``previousHash``."""
     return hashlib.sha256(canonical_bytes(certificate)).hexdigest()

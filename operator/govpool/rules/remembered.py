@@ -23,7 +23,7 @@ def once(function: Callable[P, T]) -> Callable[P, T]:
     def answer(*args: P.args, **kwargs: P.kwargs) -> T:
         if kwargs:
             return function(*args, **kwargs)
-        asked = tuple([arg if isinstance(arg, str) else id(arg) for arg in args])
+        asked = tuple([arg if type(arg) is str else id(arg) for arg in args])
         # The arguments are kept beside their answer, so that no other can come to stand at their addresses.
         found = known.get(asked)
         if found is not None:

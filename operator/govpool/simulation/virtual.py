@@ -88,6 +88,9 @@ class SimulatedOperator(Operator):
                 if leaving.spec.state is not PoolState.OPEN:
                     self.queue.add(leaving.key)
 
+    def _wrote(self, resource: Resource) -> None:
+        """Every write was told as it was made: see :meth:`written`."""
+
     async def step(self) -> bool:
         """Reconcile the next key; False when none waits. A bug is not tried again here: it ends the story."""
         key = self.queue.take_now()
@@ -105,6 +108,9 @@ class SimulatedOperator(Operator):
         """When to reconcile the key again."""
         if key[0] not in POLLED or decision.actions or not self._polls(key):
             super().look_again(key, decision)
+        elif key[0] == CloudServer.DEFINITION.kind:
+            # What it was to be looked at for again has been seen to be done.
+            self.queue.drop_due(key)
 
     def stirred(self) -> None:
         """Something happened in a pool: everything in it is looked at."""

@@ -6,13 +6,15 @@ pool's own look lists machines and disks anyway; whatever differs from the list 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from govpool.api.cloudserver import CloudServer, ServerPhase
+from govpool.api.cloudserver import CloudServer, Desired, ServerPhase
 from govpool.effects.store import Key
 from govpool.lifecycle.decision import Decision
+from govpool.lifecycle.observation import SeenInPool
 from govpool.lifecycle.server import RESYNC, UNSEEN
 from govpool_providers.base import Disk, Machine
 
@@ -23,6 +25,26 @@ RARELY = timedelta(hours=6)
 AT_REST = (ServerPhase.HANDED_OVER, ServerPhase.STOPPED)
 Marks = dict[str, int]
 """Machine key to a mark that differs when the machine or one of its disks does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list of the whole pool."""
+
+    machines: tuple[Machine, ...]
+    disks: tuple[Disk, ...]
+
+    @property
+    def marks(self) -> Marks:
+        """What tells a change of each machine."""
+        return marks_of(self.machines, self.disks)
+
+    def by_machine(self) -> dict[str, SeenInPool]:
+        """What the list tells of each machine that is there."""
+        disks: defaultdict[str, list[Disk]] = defaultdict(list)
+        for disk in self.disks:
+            disks[disk.machine_key].append(disk)
+        return {m.key: SeenInPool(m, tuple(disks.get(m.key, ())), {}) for m in self.machines}
 
 
 def marks_of(machines: Iterable[Machine], disks: Iterable[Disk]) -> Marks:
@@ -39,6 +61,7 @@ class PoolWatch:
 
     def __init__(self) -> None:
         self._known: dict[str, Marks] = {}
+        self._told: dict[str, dict[str, SeenInPool]] = {}
         self._lost: set[str] = set()
 
     def took(self, pool: str, marks: Marks, servers: Iterable[CloudServer]) -> list[Key]:
@@ -52,6 +75,23 @@ class PoolWatch:
             # Whoever was looked at before this first list has the next look of its own still to come.
             return []
         return [s.key for s in servers if marks.get(s.spec.key) != before.get(s.spec.key)]
+
+    def told(self, pool: str, listed: Listed) -> None:
+        """After a start, or when a lost pool answers again, every server is looked at: by this one list."""
+        if pool not in self._known or pool in self._lost:
+            self._told[pool] = listed.by_machine()
+        else:
+            self._told.pop(pool, None)
+
+    def seen(self, server: CloudServer) -> SeenInPool | None:
+        """What such a list told of a server that stands still, once; None: look at it by itself.
+
+        The list is a look at every server: what differs from it later is in a later list. Whoever finds
+        something to do looks again before doing it.
+        """
+        if server.status is None or server.status.phase not in AT_REST or server.spec.desired is Desired.GONE:
+            return None
+        return self._told.get(server.spec.pool, {}).pop(server.spec.key, None)
 
     def lost(self, pool: str, servers: Iterable[CloudServer]) -> list[Key]:
         """The pool could not be asked; the first time, every server of it has to say so."""

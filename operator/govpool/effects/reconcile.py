@@ -33,7 +33,7 @@ from govpool.effects.identity import holder_gone
 from govpool.effects.jobs import carry_out as jobs
 from govpool.effects.jobs.manifests import JobSettings
 from govpool.effects.kube import Kube
-from govpool.effects.pool_watch import LARGE, Marks, PoolWatch, marks_of
+from govpool.effects.pool_watch import LARGE, Listed, PoolWatch
 from govpool.effects.pools import Pool, Pools
 from govpool.effects.rests import Rests
 from govpool.effects.runs import Runs
@@ -58,7 +58,7 @@ from govpool.lifecycle.observation import (
     Unknown,
 )
 from govpool.messages import Language
-from govpool_providers.base import Provider
+from govpool_providers.base import Disk, Provider
 from govpool_providers.errors import ErrorCode, ProviderError
 
 log = logging.getLogger(__name__)
@@ -181,17 +181,12 @@ class Reconciler:
     # -- servers ----------------------------------------------------------------------------------
     async def _server(self, resource: Resource) -> Decision:
         server = _as(CloudServer, resource)
+        if (listed := self._pool_watch.seen(server)) is not None:
+            observation = self._observe_server(server, listed)
+            if not (decision := server_core.decide(observation)).actions:
+                return self._pool_watch.rarely(server, decision, observation.now)
         pool, seen = await self._look(server)
-        observation = ServerObservation(
-            server=server,
-            now=self._clock.now(),
-            pool=self._store.get(CloudPool, server.spec.pool),
-            seen=seen,
-            orders=self._store.made_for(WorkOrder, server.spec.request.uid),
-            request=self._request_of(server.spec.request, server.metadata.namespace),
-            notices=self._notices(server.metadata.namespace),
-            language=self._language,
-        )
+        observation = self._observe_server(server, seen)
         decision = server_core.decide(observation)
         decision = self._pool_watch.rarely(server, decision, observation.now)
         target = ServerTarget(server, pool) if pool is not None else None
@@ -203,6 +198,18 @@ class Reconciler:
             await self._applier.apply(told.actions)
             return told
         return decision
+
+    def _observe_server(self, server: CloudServer, seen: SeenInPool | Unknown) -> ServerObservation:
+        return ServerObservation(
+            server=server,
+            now=self._clock.now(),
+            pool=self._store.get(CloudPool, server.spec.pool),
+            seen=seen,
+            orders=self._store.made_for(WorkOrder, server.spec.request.uid),
+            request=self._request_of(server.spec.request, server.metadata.namespace),
+            notices=self._notices(server.metadata.namespace),
+            language=self._language,
+        )
 
     async def _look(self, server: CloudServer) -> tuple[Pool | None, SeenInPool | Unknown]:
         """Ask the pool about one server, whole or not at all."""
@@ -333,13 +340,13 @@ class Reconciler:
     async def _pool(self, resource: Resource) -> Decision:
         cloud_pool = _as(CloudPool, resource)
         servers = tuple(s for s in self._store.all(CloudServer) if s.spec.pool == cloud_pool.metadata.name)
-        machines = () if cloud_pool.by_hand else await self._machines(cloud_pool, servers)
+        machines, disks = ((), None) if cloud_pool.by_hand else await self._machines(cloud_pool, servers)
         quotas = tuple(
             quota
             for quota in self._store.all(TenantQuota)
             if any(limit.pool == cloud_pool.metadata.name for limit in quota.spec.limits)
         )
-        surveyed = await self._surveyor.survey(cloud_pool, quotas, self._clock.now())
+        surveyed = await self._surveyor.survey(cloud_pool, quotas, self._clock.now(), disks)
         seen = replace(self._with_exit(cloud_pool, machines, servers), quotas=quotas, surveyed=surveyed)
         decision = pool_core.decide(seen)
         await self._applier.apply(decision.actions)
@@ -347,17 +354,20 @@ class Reconciler:
 
     async def _machines(
         self, cloud_pool: CloudPool, servers: tuple[CloudServer, ...]
-    ) -> tuple[str, ...] | Unknown:
+    ) -> tuple[tuple[str, ...] | Unknown, tuple[Disk, ...] | None]:
+        """Keys of the pool's machines; of a large pool also its disks, from which a survey may be made."""
         name, large = cloud_pool.metadata.name, len(servers) >= LARGE
         try:
             pool = await self._pools.of(cloud_pool)
-            machines, marks = await pool.call(partial(_listed, pool.provider, large=large))
+            if not large:
+                return await pool.call(partial(_machine_keys, pool.provider)), None
+            listed = await pool.call(partial(_listed, pool.provider))
         except ProviderError as error:
             self._wake_all(self._pool_watch.lost(name, servers))
-            return Unknown(error.code.value, error.message)
-        if marks is not None:
-            self._wake_all(self._pool_watch.took(name, marks, servers))
-        return machines
+            return Unknown(error.code.value, error.message), None
+        self._pool_watch.told(name, listed)
+        self._wake_all(self._pool_watch.took(name, listed.marks, servers))
+        return tuple(machine.key for machine in listed.machines), listed.disks
 
     def _wake_all(self, keys: Iterable[Key]) -> None:
         for key in keys:
@@ -387,11 +397,12 @@ def _place(resource: Resource) -> tuple[str, str]:
     return resource.metadata.name, resource.metadata.namespace
 
 
-def _listed(provider: Provider, *, large: bool) -> tuple[tuple[str, ...], Marks | None]:
-    """Keys of the pool's machines; of a large pool also what tells a change of each."""
-    machines = provider.list_machines()
-    marks = marks_of(machines, provider.list_all_disks()) if large else None
-    return tuple(machine.key for machine in machines), marks
+def _machine_keys(provider: Provider) -> tuple[str, ...]:
+    return tuple(machine.key for machine in provider.list_machines())
+
+
+def _listed(provider: Provider) -> Listed:
+    return Listed(provider.list_machines(), provider.list_all_disks())
 
 
 def _seen(provider: Provider, server: CloudServer) -> SeenInPool:

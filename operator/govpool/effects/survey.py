@@ -11,7 +11,7 @@ from govpool.effects.pools import Pool, Pools
 from govpool.lifecycle import pool_survey
 from govpool.lifecycle.observation import Survey, Surveyed, Unknown
 from govpool.lifecycle.pool_survey import Tried
-from govpool_providers.base import Provider, UnitSeen, UnitWant
+from govpool_providers.base import Disk, Provider, UnitSeen, UnitWant
 from govpool_providers.errors import ProviderError
 
 
@@ -23,8 +23,17 @@ class Surveyor:
         self._looked: dict[str, datetime] = {}
         self._tried: defaultdict[str, dict[str, Tried]] = defaultdict(dict)
 
-    async def survey(self, cloud_pool: CloudPool, quotas: tuple[TenantQuota, ...], now: datetime) -> Surveyed:
-        """What is due of a pool, looked at; each part for itself Unknown when the pool did not say."""
+    async def survey(
+        self,
+        cloud_pool: CloudPool,
+        quotas: tuple[TenantQuota, ...],
+        now: datetime,
+        disks: tuple[Disk, ...] | None = None,
+    ) -> Surveyed:
+        """What is due of a pool, looked at; each part for itself Unknown when the pool did not say.
+
+        ``disks`` are all of the pool's, where they were just listed.
+        """
         name = cloud_pool.metadata.name
         tried = self._tried[name]
         wants = pool_survey.units_due(cloud_pool, quotas, tried, now)
@@ -42,7 +51,7 @@ class Surveyor:
             units[want.name] = seen = await _unit(pool, want)
             well = isinstance(seen, UnitSeen) and seen.limits in {None, want.limits}
             tried[want.name] = Tried(now, generations[want.name], well)
-        found = await _through(pool) if due else None
+        found = await _through(pool, disks) if due else None
         if isinstance(found, Survey):
             self._looked[name] = now
         return Surveyed(found, units)
@@ -55,12 +64,12 @@ async def _unit(pool: Pool, want: UnitWant) -> UnitSeen | Unknown:
         return Unknown(error.code.value, error.message)
 
 
-async def _through(pool: Pool) -> Survey | Unknown:
+async def _through(pool: Pool, disks: tuple[Disk, ...] | None) -> Survey | Unknown:
     try:
-        return await pool.call(lambda: _listed(pool.provider))
+        return await pool.call(lambda: _listed(pool.provider, disks))
     except ProviderError as error:
         return Unknown(error.code.value, error.message)
 
 
-def _listed(provider: Provider) -> Survey:
-    return Survey(provider.list_strangers(), provider.list_all_disks())
+def _listed(provider: Provider, disks: tuple[Disk, ...] | None) -> Survey:
+    return Survey(provider.list_strangers(), provider.list_all_disks() if disks is None else disks)

@@ -9,7 +9,7 @@ import pytest
 from effects_ground import server_of
 
 from govpool.api.cloudserver import CloudServer, CloudServerStatus, ServerPhase
-from govpool.effects.pool_watch import RARELY, Marks, PoolWatch, marks_of
+from govpool.effects.pool_watch import RARELY, Listed, Marks, PoolWatch, marks_of
 from govpool.lifecycle.actions import WriteStatus
 from govpool.lifecycle.decision import Decision
 from govpool.lifecycle.server import RESYNC, UNSEEN
@@ -87,6 +87,36 @@ def test_while_a_pool_is_lost_its_servers_at_rest_do_not_ask_it_one_by_one() -> 
     assert watch.rarely(building, again, NOW) is again
     told = Decision((WriteStatus(SERVERS[0], CloudServerStatus()),), NOW + UNSEEN)
     assert watch.rarely(SERVERS[0], told, NOW) is told
+
+
+def test_the_first_list_is_a_look_at_every_server_that_stands_still_once() -> None:
+    watch, listed = PoolWatch(), Listed(MACHINES, DISKS)
+    watch.told("p", listed)
+    watch.took("p", listed.marks, SERVERS)
+    seen = watch.seen(SERVERS[0])
+    assert seen is not None and (seen.machine, seen.disks) == (MACHINES[0], DISKS[:2])
+    assert watch.seen(SERVERS[0]) is None, "woken again, it is looked at by itself"
+    assert watch.seen(server("x", "gp-00000x")) is None, "what the list has not is looked for"
+    watch.told("p", listed)
+    assert watch.seen(SERVERS[1]) is None, "a later list wakes whom it tells something new"
+
+
+@pytest.mark.parametrize("phase", [p for p in ServerPhase if p.value not in ("HandedOver", "Stopped")])
+def test_a_server_that_is_on_its_way_is_not_judged_by_a_list(phase: ServerPhase) -> None:
+    watch = PoolWatch()
+    watch.told("p", Listed(MACHINES, DISKS))
+    assert watch.seen(server("x", "gp-00000a", phase)) is None
+    leaving = server_of("x", key="gp-00000a", pool="p", desired="Gone")
+    still = CloudServerStatus(phase=ServerPhase.STOPPED)
+    assert watch.seen(leaving.model_copy(update={"status": still})) is None
+
+
+def test_when_a_lost_pool_answers_again_one_list_is_a_look_at_every_server() -> None:
+    watch, marks = watched()
+    watch.lost("p", SERVERS)
+    watch.told("p", Listed(MACHINES, DISKS))
+    watch.took("p", marks, SERVERS)
+    assert all(watch.seen(one) is not None for one in SERVERS)
 
 
 def test_a_server_at_rest_leaves_its_look_to_the_pool() -> None:

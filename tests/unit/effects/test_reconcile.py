@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from effects_ground import (
@@ -21,6 +22,8 @@ from effects_ground import (
 )
 
 from govpool.api.base import PAUSED_ANNOTATION, Resource
+from govpool.api.cloudpool import CloudPool
+from govpool.api.cloudserver import CloudServer, HandoverSummary, ServerPhase
 from govpool.api.workorder import Executor, WorkOrder, WorkOrderState
 from govpool.effects import reconcile as reconcile_module
 from govpool.effects.apply import Feedback
@@ -30,6 +33,7 @@ from govpool.effects.pools import Pools
 from govpool.effects.reconcile import Reconciler
 from govpool.effects.store import Store
 from govpool_providers.errors import ErrorCode, ProviderError
+from govpool_providers.fixture import FixtureProvider
 
 
 class Scene:
@@ -86,6 +90,91 @@ async def test_an_order_is_run_after_its_status_says_so(scene: Scene) -> None:
     assert [s.metadata.name for s in context.servers] == ["doc-approval-app-0"]
     done = await scene.newest(order)
     assert done.status is not None and done.status.state is WorkOrderState.SUCCEEDED
+
+
+# -- large pools ---------------------------------------------------------------------------------
+class Resting:
+    """A server that was handed over, in a fixture pool that counts what it is asked."""
+
+    def __init__(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(reconcile_module, "LARGE", 1)
+        self.scene, self.asked = scene, list[str]()
+        self.pool: CloudPool
+
+    async def handed_over(self) -> CloudServer:
+        """Made in the pool and in the API server, and looked at until there is nothing to do."""
+        scene = self.scene
+        self.pool = await scene.plane.admin.create(pool_of(connection={"provider": "fixture"}))
+        for resource in (self.pool, scene.supply["policy"], scene.supply["request"]):
+            scene.store.put(resource)
+        made = await scene.plane.admin.create(server_of(key="gp-0a0b0c"))
+        opened = await scene.plane.kube.set_finalizer(made, present=True)
+        scene.store.put(opened)
+        for _ in range(3):
+            await scene.reconciler.reconcile(opened.key)
+        seen = self.newest(opened)
+        assert seen.status is not None and seen.status.phase is ServerPhase.OPEN
+        proof = HandoverSummary(at=scene.clock.now(), proof="locked out", work_order="handover")
+        status = seen.status.model_copy(update={"handover": proof})
+        scene.store.put(await scene.plane.admin.write_status(seen, status))
+        await scene.reconciler.reconcile(opened.key)
+        at_rest = self.newest(opened)
+        assert at_rest.status is not None and at_rest.status.phase is ServerPhase.HANDED_OVER
+        return at_rest
+
+    def newest(self, server: CloudServer) -> CloudServer:
+        found = self.scene.store.find(server.key)
+        assert isinstance(found, CloudServer)
+        return found
+
+    async def provider(self) -> FixtureProvider:
+        pool = await self.scene.reconciler._pools.of(self.pool)
+        return cast(FixtureProvider, pool.provider)
+
+    def anew(self) -> Reconciler:
+        """The reconciler of an operator that was started again, counting calls that are about one server."""
+        scene = self.scene
+        feedback = Feedback(lambda _: None, scene.store.put, scene.store.drop)
+        made = Reconciler(
+            scene.plane.kube, scene.store, scene.clock, scene.reconciler._pools, scene.reconciler._state_dir,
+            feedback,
+        )  # fmt: skip
+        look = made._look
+
+        async def counted(server: CloudServer) -> Any:
+            self.asked.append(server.metadata.name)
+            return await look(server)
+
+        made._look = counted  # type: ignore[method-assign]
+        return made
+
+
+async def test_after_a_start_one_list_of_a_large_pool_is_a_look_at_every_server_at_rest(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resting = Resting(scene, monkeypatch)
+    server = await resting.handed_over()
+    operator = resting.anew()
+    await operator.reconcile(resting.pool.key)
+    decision = await operator.reconcile(server.key)
+    assert resting.asked == [] and resting.newest(server) == server
+    assert decision.look_again is not None and decision.look_again > scene.clock.now() + timedelta(hours=2)
+    await operator.reconcile(server.key)
+    assert resting.asked == [server.metadata.name], "woken for another reason, it is looked at"
+
+
+async def test_what_a_list_finds_amiss_is_looked_at_before_anything_is_done(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resting = Resting(scene, monkeypatch)
+    server = await resting.handed_over()
+    (await resting.provider()).set_power(server.spec.key, on=False)
+    operator = resting.anew()
+    await operator.reconcile(resting.pool.key)
+    await operator.reconcile(server.key)
+    assert resting.asked == [server.metadata.name]
+    status = resting.newest(server).status
+    assert status is not None and status.phase is ServerPhase.STOPPED
 
 
 def without(name: str) -> Callable[[dict[str, Resource]], None]:

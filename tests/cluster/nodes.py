@@ -20,8 +20,12 @@ from typing import Any
 
 import yaml
 
+from govpool.effects.jobs.manifests import JobSettings
+from govpool.effects.operator import Options
+from govpool.handlers.events import run
+from govpool.lifecycle.leadership import Timing
 from tests.chart.charts import objects, rendered
-from tests.cluster.world import RUNS, SYSTEM, ClusterWorld, kubectl
+from tests.cluster.world import LEFT_OUT, RUNS, SYSTEM, ClusterWorld, kubectl
 
 OPERATOR_IMAGE, RUNNER_IMAGE = "GOVPOOL_OPERATOR_IMAGE", "GOVPOOL_RUNNER_IMAGE"
 HERE = "GOVPOOL_NODE_HERE"
@@ -109,6 +113,28 @@ class NodeWorld(ClusterWorld):
     def exec(self, *command: str) -> str:
         """What a command prints in the operator's container; a door does not upgrade connections."""
         return kubectl(given_kubeconfig(), "-n", SYSTEM, "exec", "deployment/govpool", "--", *command)
+
+
+class OperatorHere(ClusterWorld):
+    """The operator runs beside the tests, as the chart's service account; playbooks run in Jobs."""
+
+    runner = ""
+
+    @contextlib.asynccontextmanager
+    async def operator(self) -> AsyncIterator[None]:
+        stop = asyncio.Event()
+        options = Options(self.operators, self.state, election=Timing(), jobs=JobSettings(self.runner))
+        task = asyncio.create_task(run(options, stop=stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await asyncio.wait_for(task, 60)
+
+
+def without_operator(ground: Ground) -> list[Obj]:
+    """Both charts but for the operator's Pod and what goes with it; the Jobs' namespace with its roles."""
+    return [each for each in (*objects("crds"), *rendered(ground.values)) if each["kind"] not in LEFT_OUT]
 
 
 def whole_chart(ground: Ground, folder: str) -> list[Obj]:

@@ -2,47 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from govpool.api.baselinereport import BaselineReport
+from govpool.api.wipecertificate import WipeCertificate
 from govpool.api.workorder import WorkOrder, WorkOrderKind, WorkOrderState
-from govpool.effects.jobs.manifests import JobSettings
-from govpool.effects.operator import Options
-from govpool.handlers.events import run
-from govpool.lifecycle.leadership import Timing
-from tests.chart.charts import objects, rendered
-from tests.cluster.nodes import HERE, given_kubeconfig, ground, watched
-from tests.cluster.world import LEFT_OUT, ClusterWorld, cluster
+from tests.cluster.nodes import HERE, OperatorHere, given_kubeconfig, ground, watched, without_operator
+from tests.cluster.world import cluster
 from tests.functional.lifecycle import story
 from tests.functional.lifecycle.test_local_pool import with_local_pool
-from tests.functional.lifecycle.world import NAMESPACE, REQUEST
+from tests.functional.lifecycle.world import NAMESPACE
 from tests.local_pools import local_pool
 
 pytest.importorskip("helm_python", reason="Helm's library has no wheel for this platform")
 pytestmark = [pytest.mark.cluster, pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(1500)]
-
-
-class OperatorHere(ClusterWorld):
-    """The operator runs beside the machines, whose disks it wipes; what Ansible does is done by Jobs."""
-
-    runner = ""
-
-    @contextlib.asynccontextmanager
-    async def operator(self) -> AsyncIterator[None]:
-        stop = asyncio.Event()
-        options = Options(self.operators, self.state, election=Timing(), jobs=JobSettings(self.runner))
-        task = asyncio.create_task(run(options, stop=stop))
-        try:
-            yield
-        finally:
-            stop.set()
-            await asyncio.wait_for(task, 60)
 
 
 async def test_baseline_and_handover_of_real_machines_by_real_jobs(tmp_path: Path) -> None:
@@ -55,9 +31,8 @@ async def test_baseline_and_handover_of_real_machines_by_real_jobs(tmp_path: Pat
         pytest.skip(
             f"no Ansible in real Jobs: set {HERE}=1 where the node's Pods reach this machine's bridges"
         )
-    charts = [each for each in (*objects("crds"), *rendered(found.values)) if each["kind"] not in LEFT_OUT]
     with local_pool("node-pool", 8) as connection:
-        async with cluster(kubeconfig, tmp_path, OperatorHere, lambda: charts) as world:
+        async with cluster(kubeconfig, tmp_path, OperatorHere, lambda: without_operator(found)) as world:
             assert isinstance(world, OperatorHere)
             world.runner = found.runner
             world.patience = 300.0
@@ -79,7 +54,8 @@ async def test_baseline_and_handover_of_real_machines_by_real_jobs(tmp_path: Pat
                 assert runs.works().keys() == {"Baseline", "Handover"}
                 await story.into_service(world)
                 await story.deregister(world)
-                assert (await world.request(REQUEST)).status
+                (certificate,) = await world.kube.list(WipeCertificate, namespace=NAMESPACE)
+                assert all(m.sanitisation and m.sanitisation.bytes_written for m in certificate.spec.media)
 
 
 def _kept(page: str) -> bool:

@@ -13,11 +13,13 @@ from govpool.api.workorder import Executor, WorkOrder, WorkOrderKind, WorkOrderS
 from tests.cluster.nodes import (
     STATE,
     NodeWorld,
+    OperatorHere,
     given_kubeconfig,
     ground,
     shared_folder,
     watched,
     whole_chart,
+    without_operator,
 )
 from tests.cluster.world import RUNS, SYSTEM, cluster, kubectl
 from tests.functional.lifecycle import story
@@ -48,6 +50,38 @@ async def test_a_whole_life_by_real_jobs_of_the_chart_s_operator(tmp_path: Path)
             await world.until(lambda: _swept(world), "Jobs, Secrets and reports are gone")
             _ran_on(found.node, runs.works())
             await _evidence_came_back(world)
+
+
+async def test_a_run_that_can_t_begin_is_told_and_a_deleted_job_is_tried_again(tmp_path: Path) -> None:
+    """By the next operator, which meets the Job of the one before: its image is nowhere."""
+    kubeconfig = given_kubeconfig()
+    found, why = ground(kubeconfig)
+    if found is None:
+        pytest.skip(why)
+    async with (
+        cluster(kubeconfig, tmp_path, OperatorHere, lambda: without_operator(found)) as world,
+        watched(world) as runs,
+    ):
+        assert isinstance(world, OperatorHere)
+        world.runner = "govpool.invalid/no-such-runner:0"
+        async with world.operator():
+            await story.apply_and_approve(world)
+            await world.until(lambda: _says(world, "can't begin"), "tells of the image", 180)
+        world.runner = found.runner
+        async with world.operator():
+            await world.until(lambda: _says(world, "can't begin"), "waits for the same Job", 180)
+            jobs: Any = await world.kubes["admin"].get_path(f"/apis/batch/v1/namespaces/{RUNS}/jobs")
+            (name,) = [job["metadata"]["name"] for job in jobs["items"]]
+            await asyncio.to_thread(kubectl, kubeconfig, "-n", RUNS, "delete", "job", name)
+            await world.phase("Trial", seconds=300)
+        pods = runs.works()["Baseline"]
+        images = [pod["spec"]["containers"][0]["image"] for pod in pods]
+        assert sorted(images) == sorted(["govpool.invalid/no-such-runner:0", found.runner])
+
+
+async def _says(world: OperatorHere, text: str) -> bool:
+    orders = await world.kube.list(WorkOrder, namespace=NAMESPACE)
+    return any(order.status and text in order.status.progress for order in orders)
 
 
 async def _swept(world: NodeWorld) -> bool:

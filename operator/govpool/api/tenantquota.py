@@ -47,15 +47,14 @@ class Amounts(Model):
     @classmethod
     def total(cls, amounts: Iterable[Amounts]) -> Amounts:
         """The sum of all of them in every dimension."""
-        values = attrgetter(*cls.model_fields)
-        sums = map(sum, zip(*map(values, amounts), strict=True))
-        return cls(**dict(zip(cls.model_fields, sums, strict=False)))  # no sums, where there is nothing
+        every = [_in_order(one) for one in amounts]
+        if not every:
+            return _NOTHING
+        return cls(**dict(zip(_DIMENSIONS, map(sum, zip(*every, strict=True)), strict=True)))
 
     def greatest(self, other: Amounts) -> Amounts:
         """The larger of both in every dimension."""
-        return Amounts(
-            **{name: max(getattr(self, name), getattr(other, name)) for name in type(self).model_fields}
-        )
+        return Amounts(**dict(zip(_DIMENSIONS, map(max, _in_order(self), _in_order(other)), strict=True)))
 
     def beyond(self, limit: Amounts) -> tuple[str, ...]:
         """The dimensions (wire names) in which this is more than ``limit``."""
@@ -65,6 +64,11 @@ class Amounts(Model):
             for name, field in fields.items()
             if getattr(self, name) > getattr(limit, name)
         )
+
+
+_DIMENSIONS = tuple(Amounts.model_fields)
+_in_order = attrgetter(*_DIMENSIONS)
+_NOTHING = Amounts()
 
 
 class PoolLimit(Model):

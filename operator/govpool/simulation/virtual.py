@@ -42,7 +42,7 @@ RARELY = timedelta(days=30)
 """How long the sums of a large pool, which are only shown, may be behind: each time all of it is read."""
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own in it
 """Where evidence is kept while a story is played: nobody reads it afterwards."""
-COLLECT_EVERY = (100_000, 50, 100)
+COLLECT_EVERY = (10_000_000, 10, 10)
 """Thresholds of the garbage collector: next to nothing here goes in circles, and all of it lives on."""
 BACKOFF = 3600.0
 """Longest back-off in seconds: what fails for months is not asked each minute of them."""

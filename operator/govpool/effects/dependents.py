@@ -14,9 +14,10 @@ from govpool.api.rectificationnotice import RectificationNotice
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.tenantquota import Standing, TenantQuota
 from govpool.api.wipecertificate import WipeCertificate
-from govpool.api.workorder import WorkOrder, WorkOrderState, WorkOrderStatus
+from govpool.api.workorder import WorkOrder
 from govpool.effects.store import Key, Store
 from govpool.lifecycle import restored
+from govpool.lifecycle.under_way import only_under_way
 
 SUPPLY = (CloudPolicy, ServiceCatalog, CloudPool)
 CHAIN: Key = ("CertificateChain", "", "")
@@ -24,17 +25,6 @@ CHAIN: Key = ("CertificateChain", "", "")
 
 AUDIT: Key = ("AuditAnchors", "", "")
 """No object of its own either: the anchors of the audit trails."""
-RUN_OWN = (
-    "observed_generation",
-    "conditions",
-    "attempts",
-    "retry_seen",
-    "lease",
-    "job",
-    "started",
-    "progress",
-)
-"""Fields of an order's status that only its run and its own reconcile look at."""
 
 
 def woken(store: Store, before: Resource | None, after: Resource | None) -> Iterator[Key]:
@@ -46,7 +36,7 @@ def woken(store: Store, before: Resource | None, after: Resource | None) -> Iter
     if resource is None:
         return
     yield resource.key
-    if _only_under_way(before, after):
+    if only_under_way(before, after):
         return
     if isinstance(resource, WorkOrder):
         # Before the request: what came of the order is told by its servers, which the request waits for.
@@ -79,29 +69,6 @@ def _servers_of(order: WorkOrder, *, issued: bool) -> Iterator[Key]:
     if not issued:
         kind, namespace = CloudServer.DEFINITION.kind, order.metadata.namespace
         yield from ((kind, namespace, name) for name in order.spec.servers)
-
-
-def _only_under_way(before: Resource | None, after: Resource | None) -> bool:
-    """Whether an order only began, went on or told its progress: no request or server follows that."""
-    if not isinstance(before, WorkOrder) or not isinstance(after, WorkOrder):
-        return False
-    if before.metadata.model_copy(update={"resource_version": ""}) != after.metadata.model_copy(
-        update={"resource_version": ""}
-    ):
-        return False
-    return before.spec == after.spec and _told(before.status) == _told(after.status)
-
-
-def _told(status: WorkOrderStatus | None) -> WorkOrderStatus:
-    """As much of an order's status as others look at."""
-    known = status or WorkOrderStatus()
-    running = known.state is WorkOrderState.RUNNING
-    return known.model_copy(
-        update={
-            "state": WorkOrderState.PENDING if running else known.state,
-            **{name: WorkOrderStatus.model_fields[name].get_default() for name in RUN_OWN},
-        }
-    )
 
 
 def _let_loose(before: Resource | None, after: Resource | None) -> bool:

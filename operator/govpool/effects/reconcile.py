@@ -133,7 +133,9 @@ class Reconciler:
         decision = request_core.decide(observation)
         if not any(isinstance(action, WriteQuota) for action in decision.actions):
             await self._applier.apply(decision.actions)
-            self._rests.took(observation, decision, self._store.get(CloudResourceRequest, *_place(request)))
+            after = self._store.get(CloudResourceRequest, *_place(request))
+            orders = self._store.made_for(WorkOrder, request.metadata.uid)
+            self._rests.took(observation, decision, after, orders)
             return decision
         # All reservations of a unit stand in one object: one after the other, each on what the one before
         # it left, instead of all but one meeting a conflict and backing off.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from govpool.api.cloudresourcerequest import CloudResourceRequest
+from govpool.api.workorder import WorkOrder
 from govpool.effects.store import Key
 from govpool.lifecycle.decision import Decision
 from govpool.lifecycle.observation import RequestObservation
@@ -34,12 +35,18 @@ class Rests:
         return decision
 
     def took(
-        self, observation: RequestObservation, decision: Decision, newest: CloudResourceRequest | None
+        self,
+        observation: RequestObservation,
+        decision: Decision,
+        newest: CloudResourceRequest | None,
+        orders: tuple[WorkOrder, ...],
     ) -> None:
-        """Remember what was decided and carried out; ``newest`` is the request as it is known after it."""
+        """Remember what was decided and carried out. ``newest`` and ``orders``: the request and its orders as
+        they are known after it.
+        """
         key = observation.request.key
         self._known.pop(key, None)
-        rest = at_rest(observation, decision, newest) if newest is not None else None
+        rest = at_rest(observation, decision, newest, orders) if newest is not None else None
         if rest is None:
             return
         if len(self._known) >= REMEMBERED:

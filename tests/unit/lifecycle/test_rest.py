@@ -1,0 +1,86 @@
+"""When a request needs no second look."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from govpool.api.approval import RequestReference
+from govpool.api.base import ObjectMeta
+from govpool.api.cloudresourcerequest import CloudResourceRequest, CloudResourceRequestStatus
+from govpool.api.workorder import (
+    Executor,
+    WorkOrder,
+    WorkOrderKind,
+    WorkOrderSpec,
+    WorkOrderState,
+    WorkOrderStatus,
+)
+from govpool.lifecycle.actions import Announce, Create, LetGo, WriteStatus
+from govpool.lifecycle.decision import Decision
+from govpool.lifecycle.observation import RequestObservation
+from govpool.lifecycle.rest import TOLD, at_rest, only_tells, same_around
+
+NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
+BEFORE = CloudResourceRequestStatus()
+META = ObjectMeta(name="system", namespace="unit", uid="1", generation=1, resource_version="7")
+# Nothing here looks into the spec.
+REQUEST = CloudResourceRequest.model_construct(kind="CloudResourceRequest", metadata=META, status=BEFORE)
+REQUEST = REQUEST.model_copy(update={"spec": "as it is"})
+LOOK = RequestObservation(REQUEST, NOW)
+MORE = BEFORE.model_copy(update={"due": NOW, "citations": ["YY-19"]})
+WRITTEN = REQUEST.model_copy(
+    update={"metadata": META.model_copy(update={"resource_version": "8"}), "status": MORE}
+)
+
+
+def order(executor: Executor, status: WorkOrderStatus | None = None) -> WorkOrder:
+    spec = WorkOrderSpec.model_construct(
+        work=WorkOrderKind.BASELINE, request=RequestReference(name="system", uid="1"), executor=executor
+    )
+    return WorkOrder.model_construct(metadata=ObjectMeta(name="order"), spec=spec, status=status)
+
+
+@pytest.mark.parametrize("name", sorted(CloudResourceRequestStatus.model_fields))
+def test_a_status_only_tells_more_where_no_other_field_differs(name: str) -> None:
+    other = BEFORE.model_copy(update={name: "something else"})
+    assert only_tells(BEFORE, other) is (name in TOLD)
+    assert not only_tells(None, BEFORE)
+
+
+def test_what_only_told_is_at_rest_until_something_around_it_changes() -> None:
+    told = Decision((WriteStatus(REQUEST, MORE), Announce(REQUEST, "Phase", "")))
+    rest = at_rest(LOOK, told, WRITTEN, ())
+    assert rest is not None and rest.request is WRITTEN
+    assert same_around(rest, replace(LOOK, request=WRITTEN))
+    again = WRITTEN.model_copy()
+    assert not same_around(rest, replace(LOOK, request=again))
+    assert not same_around(rest, replace(LOOK, request=WRITTEN, language="zh"))
+    assert not same_around(rest, replace(LOOK, request=WRITTEN, orders=(order(Executor.LOCAL),)))
+
+
+def test_what_did_something_or_met_another_writer_is_looked_at_again() -> None:
+    told = WriteStatus(REQUEST, MORE)
+    assert at_rest(LOOK, Decision((told, LetGo(REQUEST, "proof"))), WRITTEN, ()) is None
+    edited = WRITTEN.model_copy(update={"spec": "edited"})
+    assert at_rest(LOOK, Decision((told,)), edited, ()) is None
+    other = WRITTEN.model_copy(update={"status": BEFORE})
+    assert at_rest(LOOK, Decision((told,)), other, ()) is None
+    assert at_rest(LOOK, Decision((told,)), WRITTEN, (order(Executor.LOCAL),)) is None
+
+
+@pytest.mark.parametrize("executor", list(Executor))
+def test_an_issued_order_changes_nothing_until_its_run_ends(executor: Executor) -> None:
+    issued = order(executor)
+    decision = Decision((Create(issued), WriteStatus(REQUEST, MORE)))
+    rest = at_rest(LOOK, decision, WRITTEN, (issued,))
+    assert (rest is not None) is (executor in (Executor.LOCAL, Executor.JOB))
+    if rest is None:
+        return
+    runs = order(executor, WorkOrderStatus(state=WorkOrderState.RUNNING, attempts=1))
+    assert same_around(rest, replace(LOOK, request=WRITTEN, orders=(runs,)))
+    ended = order(executor, WorkOrderStatus(state=WorkOrderState.SUCCEEDED, attempts=1))
+    assert not same_around(rest, replace(LOOK, request=WRITTEN, orders=(ended,)))
+    assert at_rest(LOOK, decision, WRITTEN, (ended,)) is None

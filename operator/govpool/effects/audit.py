@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import cast
@@ -149,11 +149,13 @@ class Trail:
             digest = record_hash(stored.spec)
         chain.took(stored, digest)
 
-    async def _chain(self, unit: str) -> _Chain:
-        """The unit's chain; when it is first asked for, read on from its anchor."""
+    async def _chain(self, unit: str, anchors: Mapping[str, Anchor] | None = None) -> _Chain:
+        """The unit's chain; when it is first asked for, read on from its anchor, one of ``anchors`` where
+        they were just read: an older one only means more to read.
+        """
         if unit in self._chains:
             return self._chains[unit]
-        anchor = read_anchors(await self._anchors()).get(unit)
+        anchor = (read_anchors(await self._anchors()) if anchors is None else anchors).get(unit)
         chain = _Chain(head=anchor, safe=anchor, anchored=anchor)
         if anchor is None:
             found = await self._kube.list(AuditRecord, namespace=unit)
@@ -203,11 +205,11 @@ class Trail:
 
     async def _resume(self) -> None:
         """After a start: the chains of every unit, whose anchors an operator may have left behind."""
-        known = set(read_anchors(await self._anchors()))
+        known = read_anchors(await self._anchors())
         asking = {request.metadata.namespace for request in self._store.all(CloudResourceRequest)}
-        for unit in sorted(filter(self.keeps, known | asking)):
+        for unit in sorted(filter(self.keeps, known.keys() | asking)):
             async with self._writing[unit]:
-                await self._chain(unit)
+                await self._chain(unit, known)
 
     async def _acknowledge(self, unit: str, chain: _Chain) -> bool:
         """Move on over what the requests' statuses tell; whether something is left."""

@@ -383,6 +383,27 @@ async def test_the_first_record_of_another_unit_may_come_while_anchors_are_writt
     assert hand.woken == [AUDIT]
 
 
+async def test_a_start_reads_the_anchors_once_for_all_units(plane: Plane) -> None:
+    requests = []
+    for number in range(4):
+        await plane.admin.ensure_namespace(f"unit-{number}")
+        there = request_of("doc-approval", "").metadata.model_copy(update={"namespace": f"unit-{number}"})
+        requests.append(
+            await plane.admin.create(request_of("doc-approval", "").model_copy(update={"metadata": there}))
+        )
+    hand = Hand(plane, *requests)
+    for request in requests:
+        told_of = telling(request, "one")
+        await hand.applier.apply((record("one", request=request), WriteStatus(request, told_of)))
+    await hand.anchor()
+    asked = len(plane.seen)
+    await Hand(plane, *requests).anchor()
+    assert [r.verb for r in plane.seen[asked:] if r.resource == "configmaps"] == ["get"]
+    assert {unit: anchor.sequence for unit, anchor in (await anchors(plane)).items()} == {
+        f"unit-{number}": 1 for number in range(4)
+    }
+
+
 async def test_many_records_share_one_write_of_the_anchors(plane: Plane) -> None:
     request = await stored(plane)
     hand = Hand(plane, request)

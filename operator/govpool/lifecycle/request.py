@@ -22,6 +22,7 @@ from govpool.api.cloudresourcerequest import (
     StageStatus,
     Trial,
 )
+from govpool.api.cloudserver import CloudServer
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.workorder import WorkOrderState
 from govpool.lifecycle import (
@@ -52,6 +53,7 @@ from govpool.messages import Language, message
 from govpool.rules.amounts import yearly_fee
 from govpool.rules.billing import billing_end, billing_start
 from govpool.rules.migration import keep_until
+from govpool.rules.remembered import once
 from govpool.rules.trial import trial
 
 DELIVERY_STAGES = (Stage.REPORTS, Stage.RIGHT_SIZING, Stage.AGREEMENT, Stage.CONFIRMATION)
@@ -302,12 +304,14 @@ def _delivered_at(request: CloudResourceRequest) -> datetime | None:
 
 
 def _addresses(observation: RequestObservation) -> list[ServerAddress]:
-    return [
-        ServerAddress(server=server.metadata.name, address=address)
-        for server in sorted(observation.servers, key=lambda s: s.metadata.name)
-        if server.status
-        for address in server.status.addresses
-    ]
+    servers = sorted(observation.servers, key=lambda s: s.metadata.name)
+    return [address for server in servers for address in _addresses_of(server)]
+
+
+@once
+def _addresses_of(server: CloudServer) -> tuple[ServerAddress, ...]:
+    given = server.status.addresses if server.status else ()
+    return tuple(ServerAddress(server=server.metadata.name, address=address) for address in given)
 
 
 def _certificate(observation: RequestObservation) -> str | None:

@@ -135,7 +135,8 @@ def _keystone(bed: Layout) -> Sections:
         "fernet_receipts": {"key_repository": keys},
         "credential": {"key_repository": bed.etc / "keystone/credential-keys"},
         "identity": {"password_hash_rounds": 4},
-        "cache": {"enabled": True, "backend": "dogpile.cache.memory"},
+        # Pickled: with the plain memory backend requests side by side change each other's cached roles.
+        "cache": {"enabled": True, "backend": "dogpile.cache.memory_pickle"},
         **_policy(bed, "keystone"),
         "oslo_messaging_notifications": {"driver": "noop"},
     }

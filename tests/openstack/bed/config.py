@@ -135,8 +135,10 @@ def _keystone(bed: Layout) -> Sections:
         "fernet_receipts": {"key_repository": keys},
         "credential": {"key_repository": bed.etc / "keystone/credential-keys"},
         "identity": {"password_hash_rounds": 4},
-        # Pickled: with the plain memory backend requests side by side change each other's cached roles.
         "cache": {"enabled": True, "backend": "dogpile.cache.memory_pickle"},
+        # What Keystone caches of roles was seen to be another user's, or of before a grant, while requests
+        # went side by side.
+        "role": {"caching": False},
         **_policy(bed, "keystone"),
         "oslo_messaging_notifications": {"driver": "noop"},
     }

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from govpool.api.base import REQUEST_LABEL, ObjectMeta, Resource
@@ -21,7 +22,9 @@ from govpool.api.kinds import KINDS
 from govpool.api.tenantquota import TenantQuota
 from govpool.api.workorder import RunLease, WorkOrder, WorkOrderState, WorkOrderStatus
 from govpool.effects.kube import Kube, KubeError
+from govpool.effects.operator import Operator
 from govpool.effects.secrets import NAMESPACE as OWN
+from govpool.handlers import events
 from govpool.standalone.faults import Fault, FaultKind, FaultRequest
 from govpool.standalone.server import ControlPlane
 
@@ -228,3 +231,16 @@ async def until(true: Callable[[], object], what: str) -> None:
                 await asyncio.sleep(0.005)
     except TimeoutError:
         raise AssertionError(f"never {what}") from None
+
+
+def operators(monkeypatch: pytest.MonkeyPatch) -> list[Operator]:
+    """The operators that the handlers make from now on."""
+    made: list[Operator] = []
+
+    class Seen(Operator):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            made.append(self)
+
+    monkeypatch.setattr(events, "Operator", Seen)
+    return made

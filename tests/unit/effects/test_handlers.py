@@ -9,7 +9,7 @@ from typing import Any
 
 import kopf
 import pytest
-from effects_ground import Plane, order_of, request_of, until
+from effects_ground import Plane, operators, order_of, request_of, until
 from kubernetes.aio.config import ConfigException
 
 from govpool.api.workorder import WorkOrder
@@ -63,14 +63,7 @@ async def test_a_kubeconfig_that_is_not_there_is_told_at_once(tmp_path: Path) ->
 async def test_it_follows_the_streams_and_stops_when_told(
     plane: Plane, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    made: list[Operator] = []
-
-    class Seen(Operator):
-        def __init__(self, *arguments: Any, **named: Any) -> None:
-            super().__init__(*arguments, **named)
-            made.append(self)
-
-    monkeypatch.setattr(events, "Operator", Seen)
+    made = operators(monkeypatch)
     stop = asyncio.Event()
     running = asyncio.create_task(events.run(Options(plane.operator_kubeconfig, tmp_path / "o"), stop=stop))
     try:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import aiohttp
 import pytest
-from effects_ground import Plane, order_of, until
+from effects_ground import Plane, operators, order_of, until
 from yarl import URL
 
 from govpool.api.base import Resource
@@ -146,14 +146,7 @@ async def test_stopping_ends_a_list_that_is_under_way(listing: Listing, lists: L
 @contextlib.asynccontextmanager
 async def at_work(plane: Plane, state: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Operator]:
     """An operator whose streams are all open."""
-    made: list[Operator] = []
-
-    class Seen(Operator):
-        def __init__(self, *arguments: Any, **named: Any) -> None:
-            super().__init__(*arguments, **named)
-            made.append(self)
-
-    monkeypatch.setattr(events, "Operator", Seen)
+    made = operators(monkeypatch)
     stop = asyncio.Event()
     running = asyncio.create_task(events.run(Options(plane.operator_kubeconfig, state), stop=stop))
     try:

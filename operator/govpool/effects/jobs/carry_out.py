@@ -41,6 +41,7 @@ POLL = 2.0
 LONGEST_WAIT = 30.0
 """Seconds between two questions to an API server that does not answer, or refuses."""
 LONGEST_SAYING = 300
+"""Characters of a lost run's last line that are told."""
 LOOKS_FOR_POD = 15
 """Looks in vain after which it is told that there is no Pod."""
 BEGINS = ("ContainerCreating", "PodInitializing", None)

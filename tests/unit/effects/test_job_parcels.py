@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any, cast
 
 import pytest
 from effects_ground import order_of, policy_of, pool_of, request_of, server_of
+from pydantic import ValidationError
 
 from govpool.api.workorder import Evidence, ServerResult
 from govpool.effects.executors.base import OrderContext, OrderResult
@@ -116,6 +118,19 @@ def test_a_parcel_arrives_as_it_was_packed() -> None:
 
 def test_a_parcel_does_not_show_its_secrets() -> None:
     assert "very secret" not in repr(parcel())
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b'{"secrets": {"keys": {"private": ["TOP-SECRET"]}}, "later": "TOP-SECRET"}',
+        b'{"secrets": {"keys": {"private": "TOP-SECRET',
+    ],
+)
+def test_what_is_wrong_with_a_parcel_is_told_without_what_is_in_it(broken: bytes) -> None:
+    with pytest.raises(ValidationError) as told:
+        unpack(gzip.compress(broken))
+    assert "TOP-SECRET" not in str(told.value)
 
 
 def test_evidence_comes_into_the_operators_own_folder(tmp_path: Path) -> None:

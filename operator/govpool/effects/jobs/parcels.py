@@ -14,7 +14,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue
 
 from govpool.api.base import Model
 from govpool.api.cloudpolicy import CloudPolicy
@@ -37,6 +37,9 @@ REPORT_KEY, SEAL_KEY = "report", "seal"
 
 class Parcel(Model):
     """Everything that a run may use."""
+
+    # What is wrong with a parcel is told in a log; what is in it is not.
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     order: WorkOrder
     request: CloudResourceRequest

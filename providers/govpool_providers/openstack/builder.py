@@ -96,10 +96,12 @@ class Builder:
             raise ProviderError(ErrorCode.RETRYABLE, self._volumes.fault(volume))
         if volume.size_gib < want.size_gib:
             volume = self._volumes.extend(volume, want.size_gib)
+        begun = ""
         if volume.state is DiskState.DETACHED:
             self._volumes.give(volume)
             self._servers.attach(server.id, volume.id)
-        seen = self._volumes.settled(volume)
+            begun = "attachment"
+        seen = self._volumes.settled(volume, begun=begun)
         if server.id not in seen.servers:
             raise ProviderError(
                 ErrorCode.RETRYABLE,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,8 +22,6 @@ from tenacity import (
     retry_if_exception,
     retry_if_result,
     stop_after_attempt,
-    stop_after_delay,
-    wait_exponential,
     wait_random_exponential,
 )
 
@@ -32,6 +29,7 @@ from govpool_providers.base import Fence
 from govpool_providers.errors import ErrorCode, ProviderError
 from govpool_providers.openstack import faults
 from govpool_providers.openstack.faults import RefusedError
+from govpool_providers.openstack.pace import Pace
 from govpool_providers.openstack.settings import OpenStackSettings
 from openstack import exceptions as sdk
 
@@ -43,10 +41,6 @@ Params = Mapping[str, str | Sequence[str]]
 
 LOOKS_AGAIN = 3
 """How often a look is tried when nothing answers or the cloud asks for patience."""
-BEAT, LONGEST = 0.5, 2.0
-"""Seconds. Polls come at multiples of a beat on the clock, so that those under way at once share their looks;
-they grow rarer until they come every ``LONGEST``.
-"""
 KNOWN_FOR = 300.0
 """Seconds that the id behind a name is remembered."""
 
@@ -89,6 +83,7 @@ class Cloud:
         self._places = threading.BoundedSemaphore(settings.in_flight)
         self._naming = threading.RLock()
         self._known: dict[tuple[str, str], tuple[float, str]] = {}
+        self._pace = Pace()
 
     # -- requests -----------------------------------------------------------------------------------
     def get(
@@ -262,22 +257,30 @@ class Cloud:
             raise faults.of_exception(error, "log-in") from error
 
     # -- waiting and remembering --------------------------------------------------------------------
-    def until(self, look: Callable[[], T], done: Callable[[T], bool]) -> T:
-        """Look until ``done``, at most ``settings.wait`` seconds; what was seen last, done or not."""
+    def until(self, look: Callable[[], T], done: Callable[[T], bool], *, begun: str = "") -> T:
+        """Look until ``done``, at most ``settings.wait`` seconds; what was seen last, done or not.
+
+        ``begun`` names what has just begun: its first look comes when the last ones of that name were done.
+        """
+        start = self.clock()
+        if begun:
+            self.sleep(min(self._pace.begun(begun, start), self.settings.wait))
 
         def last(state: RetryCallState) -> T:
             outcome = cast("Future[T]", state.outcome)  # there is one after an attempt
             return outcome.result()
 
-        growing = wait_exponential(multiplier=0.1, exp_base=1.4, max=LONGEST)
         looking = Retrying(
             retry=retry_if_result(lambda seen: not done(seen)),
-            stop=stop_after_delay(self.settings.wait),
-            wait=lambda state: _to_the_beat(self.clock(), growing(state)),
+            stop=lambda _: self.clock() - start >= self.settings.wait,
+            wait=lambda _: self._pace.again(self.clock() - start, self.clock()),
             sleep=self.sleep,
             retry_error_callback=last,
         )
-        return looking(look)
+        seen = looking(look)
+        if begun and done(seen):
+            self._pace.done(begun, self.clock() - start)
+        return seen
 
     def known(self, kind: str, name: str, look: Callable[[], str]) -> str:
         """The id behind a name, remembered for a while."""
@@ -311,12 +314,6 @@ class Cloud:
 
 def _may_pass(error: BaseException) -> bool:
     return isinstance(error, ProviderError) and error.code in {ErrorCode.UNREACHABLE, ErrorCode.RETRYABLE}
-
-
-def _to_the_beat(now: float, pause: float) -> float:
-    """Seconds from ``now`` until a beat about ``pause`` away; longer pauses keep to longer beats."""
-    beat = max(one for one in (BEAT, 2 * BEAT, LONGEST) if one <= max(pause, BEAT))
-    return math.ceil((now + 0.6 * pause) / beat) * beat - now
 
 
 def _has_next(page: Document, key: str) -> bool:

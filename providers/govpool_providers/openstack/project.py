@@ -88,7 +88,7 @@ class Project:
             built = self._builder.build(want)
             if isinstance(built, Machine):
                 return built
-            server = built
+            return self._new(self._servers.settled(built, begun="server"))
         if server.state is MachineState.BUILDING:
             server = self._servers.settled(server)
         return self._seen(server)
@@ -115,6 +115,7 @@ class Project:
         seen = self.cloud.until(
             lambda: self._servers.again(server),
             lambda now: now is None or (not now.task and now.status != "RESIZE"),
+            begun="resize",
         )
         if seen is None:
             raise ProviderError(
@@ -257,6 +258,12 @@ class Project:
     # -- helpers ------------------------------------------------------------------------------------
     def _seen(self, server: Server) -> Machine:
         return _machine(server, self._networks.ports_with_floating(server.id).get(server.id, ()))
+
+    def _new(self, server: Server) -> Machine:
+        """A machine just made. Nova knows the addresses that it got; nobody has isolated it yet."""
+        if server.state is not MachineState.ACTIVE or not server.addresses or self.cloud.settings.floating:
+            return self._seen(server)
+        return _machine(server, (Port("", server.id, up=True, addresses=server.addresses),))
 
 
 def _machine(server: Server, ports: tuple[Port, ...]) -> Machine:

@@ -64,11 +64,13 @@ class Sanitiser:
                 f"Machine {volume.machine_key} still has disk {volume.key}: release it first.",
             )
         server = self._server()
+        begun = ""
         if volume.state is DiskState.DETACHED:
             if volume.sanitiser != server.id:
                 self._volumes.mark(volume, tags.SANITISER, server.id)
             self._servers.attach(server.id, volume.id)
-        seen = self._volumes.settled(volume)
+            begun = "attachment"
+        seen = self._volumes.settled(volume, begun=begun)
         if server.id not in seen.servers:
             raise ProviderError(
                 ErrorCode.RETRYABLE, f"Disk {volume.key} did not get to the sanitiser: it is {seen.status}."

@@ -57,6 +57,8 @@ class Server:
     tags: frozenset[str]
     launched: bool
     """Whether it ever ran, and so whether there may be data in it."""
+    addresses: tuple[str, ...]
+    """As Nova remembers them, which may be a moment behind Neutron."""
 
     @classmethod
     def of(cls, document: Document) -> Server:
@@ -72,6 +74,11 @@ class Server:
             fault=str(fault.get("message", "")),
             tags=frozenset(document.get("tags") or ()),
             launched=bool(document.get("OS-SRV-USG:launched_at")),
+            addresses=tuple(
+                str(address["addr"])
+                for of_network in (document.get("addresses") or {}).values()
+                for address in of_network
+            ),
         )
 
     @property
@@ -150,9 +157,14 @@ class Servers:
             raise ProviderError(ErrorCode.CONFLICT, f"Machine {key} is being released.")
         return server
 
-    def settled(self, server: Server) -> Server:
-        """The server when nothing is under way, or as it is after ``wait`` seconds; NotFound when gone."""
-        seen = self._cloud.until(lambda: self.again(server), lambda now: now is None or now.settled)
+    def settled(self, server: Server, *, begun: str = "") -> Server:
+        """The server when nothing is under way, or as it is after ``wait`` seconds; NotFound when gone.
+
+        ``begun``: see :meth:`Cloud.until`.
+        """
+        seen = self._cloud.until(
+            lambda: self.again(server), lambda now: now is None or now.settled, begun=begun
+        )
         if seen is None:
             raise ProviderError(ErrorCode.NOT_FOUND, f"Server {server.name} was deleted by somebody.")
         return seen
@@ -215,7 +227,7 @@ class Servers:
             self.act(server, {"forceDelete": None})
         elif not server.leaving:
             self._cloud.delete(Service.COMPUTE, f"/servers/{server.id}", microversion=SERVERS)
-        return self._cloud.until(lambda: self.again(server), lambda now: now is None)
+        return self._cloud.until(lambda: self.again(server), lambda now: now is None, begun="server's end")
 
     def act(self, server: Server, action: Document) -> None:
         """One of Nova's server actions."""

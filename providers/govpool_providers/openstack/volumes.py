@@ -183,10 +183,13 @@ class Volumes:
         asked = Asked(ID, volume.id)
         return next(iter(self._shared.ask(asked, gather=True)[asked]), None)
 
-    def settled(self, volume: Volume) -> Volume:
-        """The volume when nothing is under way, or as it is after ``wait`` seconds; NotFound when gone."""
+    def settled(self, volume: Volume, *, begun: str = "") -> Volume:
+        """The volume when nothing is under way, or as it is after ``wait`` seconds; NotFound when gone.
+
+        ``begun``: see :meth:`Cloud.until`.
+        """
         seen = self._cloud.until(
-            lambda: self.again(volume), lambda now: now is None or now.status not in MOVING
+            lambda: self.again(volume), lambda now: now is None or now.status not in MOVING, begun=begun
         )
         if seen is None:
             raise ProviderError(ErrorCode.NOT_FOUND, f"Volume {volume.id} was deleted by somebody.")
@@ -238,6 +241,7 @@ class Volumes:
         listed = self._cloud.until(
             lambda: self._shared.ask(asked, gather=True)[asked],
             lambda now: not any(volume.id in ids and volume.status in MOVING for volume in now),
+            begun="volume",
         )
         ours = {volume.id: volume for volume in listed if volume.id in ids}
         if gone := ids - set(ours):
@@ -258,7 +262,7 @@ class Volumes:
         body: Document = {"os-extend": {"new_size": size_gib}}
         path = f"/volumes/{volume.id}/action"
         self._cloud.post(Service.VOLUME, path, body, microversion=VOLUMES)
-        seen = self.settled(volume)
+        seen = self.settled(volume, begun="extension")
         if seen.size_gib != size_gib:
             raise ProviderError(ErrorCode.RETRYABLE, f"{self.fault(seen)}; it could not be grown.")
         return seen
@@ -281,7 +285,11 @@ class Volumes:
         """Delete a volume and wait until it is seen to be gone; Retryable with Cinder's words if it fails."""
         if volume.status != "deleting":
             self._cloud.delete(Service.VOLUME, f"/volumes/{volume.id}", microversion=VOLUMES)
-        seen = self._cloud.until(lambda: self.again(volume), lambda now: now is None or now.status in BROKEN)
+        seen = self._cloud.until(
+            lambda: self.again(volume),
+            lambda now: now is None or now.status in BROKEN,
+            begun="volume's end",
+        )
         if seen is not None and seen.status in BROKEN:
             raise ProviderError(ErrorCode.RETRYABLE, f"{self.fault(seen)}. The deletion is tried again.")
 

@@ -136,9 +136,6 @@ def _keystone(bed: Layout) -> Sections:
         "credential": {"key_repository": bed.etc / "keystone/credential-keys"},
         "identity": {"password_hash_rounds": 4},
         "cache": {"enabled": True, "backend": "dogpile.cache.memory_pickle"},
-        # What Keystone caches of roles was seen to be another user's, or of before a grant, while requests
-        # went side by side.
-        "role": {"caching": False},
         **_policy(bed, "keystone"),
         "oslo_messaging_notifications": {"driver": "noop"},
     }

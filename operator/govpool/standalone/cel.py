@@ -204,6 +204,11 @@ class RuleNode:
         self.properties = {k: v for k, v in properties.items() if v}
         self.items = _branch(node.get("items"))
         self.extra = _branch(node.get("additionalProperties"))
+        below = [*self.properties.values(), *(n for n in (self.items, self.extra) if n)]
+        self._compares = any(rule.transition or rule.optional_old for rule in self.rules) or any(
+            node._compares for node in below
+        )
+        """Whether a rule at or below it speaks of the old value: it may say something of what stays, too."""
 
     @cached_property
     def convert(self) -> Conversion | None:
@@ -221,7 +226,7 @@ class RuleNode:
         `old_passed`: what is old has passed these very rules, so that one whose part of it is left alone is
         not asked again. An API server can't know that: its rules may be newer than what it has stored.
         """
-        if value is None:
+        if value is None or (old_passed and value is old and not self._compares):
             return
         if self.rules:
             yield from self._own_errors(value, old, update=update, path=path, old_passed=old_passed)

@@ -31,6 +31,14 @@ class Reach:
             at = at.below.setdefault(name, Reach())
         at.whole, at.below = True, {}
 
+    def touch(self, path: Iterable[str]) -> None:
+        """Add a selection of which only that it is there is looked at."""
+        at = self
+        for name in path:
+            if at.whole:
+                return
+            at = at.below.setdefault(name, Reach())
+
     def join(self, other: Reach) -> None:
         """Add all that the other looks at."""
         if other.whole:
@@ -65,11 +73,19 @@ def reach(expressions: Iterable[Expression], variable: str) -> Reach:
     found = Reach()
     for expression in expressions:
         tokens = tokens_of(expression.source)
+        texts = [token.text for token in tokens]
         for i, token in enumerate(tokens):
-            selected = i > 0 and tokens[i - 1].text in (".", ".?")
+            selected = i > 0 and texts[i - 1] in (".", ".?")
             if token.kind == "name" and token.text == variable and not selected:
-                found.add(_path([token.text for token in tokens[i + 1 :]]))
+                path = list(_path(texts[i + 1 :]))
+                (found.touch if _only_had(texts, i, len(path)) else found.add)(path)
     return found
+
+
+def _only_had(texts: list[str], i: int, length: int) -> bool:
+    """Whether a selection of that length, which begins at the i-th text, is all that a `has()` asks for."""
+    end = i + 1 + 2 * length
+    return length > 0 and texts[max(0, i - 2) : i] == ["has", "("] and texts[end : end + 1] == [")"]
 
 
 def _path(texts: list[str]) -> Iterable[str]:

@@ -26,6 +26,9 @@ def seen(source: str, value: Any) -> Any:
     [
         ("self.spec.state == 'Open'", {"spec": {"state": "Open"}}),
         ("has(self.spec.state) && !has(self.gone)", {"spec": {"state": "Open"}}),
+        ("has(self.spec) && has(self.list)", {"spec": {}, "list": [1, 2]}),
+        ("has(self.spec) && self.spec.state == 'Open'", {"spec": {"state": "Open"}}),
+        ("has(self.spec.state) || size(self.spec) > 0", {"spec": {"state": "Open", "size": 2}}),
         ("self.list.all(x, x > 0)", {"list": [1, 2]}),
         ("self.spec.state.startsWith('self.namespace')", {"spec": {"state": "Open"}}),
         ("self.spec.state == 'Open' || self.spec == oldSelf.spec", {"spec": {"state": "Open", "size": 2}}),
@@ -65,6 +68,7 @@ def test_what_two_rules_see_is_what_both_see() -> None:
 SOURCES = (
     "self.a.b == oldSelf.a.b",
     "!has(self.a.b) || self.a.b > 1",
+    "has(self.a) == has(oldSelf.a) || size(self.d) > 1",
     "self.a.?c.orValue(0) < 2",
     "has(self.d) && self.d.all(x, x > 0 && x < self.a.b)",
     "self.a == oldSelf.a",

@@ -192,7 +192,8 @@ class Trail:
         behind = False
         # A unit whose first record comes meanwhile has asked for the next anchor.
         for unit, chain in tuple(self._chains.items()):
-            behind |= await self._acknowledge(unit, chain)
+            if chain.open:
+                behind |= await self._acknowledge(unit, chain)
         changed = {
             unit: chain.safe
             for unit, chain in self._chains.items()

@@ -21,7 +21,7 @@ from govpool.api.rectificationnotice import RectificationNotice
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.api.tenantquota import TenantQuota
 from govpool.api.wipecertificate import WipeCertificate
-from govpool.api.workorder import Executor, WorkOrder
+from govpool.api.workorder import Executor, WorkOrder, WorkOrderState
 from govpool.effects import certificates
 from govpool.effects.apply import Applier, Feedback, ServerTarget
 from govpool.effects.audit import Trail
@@ -260,13 +260,16 @@ class Reconciler:
     # -- work orders ------------------------------------------------------------------------------
     async def _order(self, resource: Resource) -> Decision:
         order = _as(WorkOrder, resource)
-        lease = order.status.lease if order.status else None
+        running_here = self.runs.running(order.key)
+        runs = order.status is not None and order.status.state is WorkOrderState.RUNNING
+        # Whether another runs it is read from the system: only where nothing else tells.
+        lease = order.status.lease if order.status and runs and not running_here else None
         decision = order_core.decide(
             OrderObservation(
                 order=order,
                 now=self._clock.now(),
                 me=self.runs.me,
-                running_here=self.runs.running(order.key),
+                running_here=running_here,
                 holder_gone=lease is not None and holder_gone(lease.holder),
                 request=self._request_of(order.spec.request, order.metadata.namespace),
             )

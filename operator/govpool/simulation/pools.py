@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Callable
 from typing import TypeVar
 
-from govpool.api.cloudpool import CloudPool
+from govpool.api.cloudpool import CloudPool, Connection
 from govpool.effects.pools import INSISTENCE, Pool, Pools, may_pass
 from govpool.simulation.loop import VirtualClock, VirtualLoop
 from govpool_providers.base import PoolConnection
@@ -51,7 +51,7 @@ class SimulatedPools(Pools):
     def __init__(self, loop: VirtualLoop, clock: VirtualClock) -> None:
         self._loop, self._clock = loop, clock
         self._run = next(_NUMBERS)
-        self._opened: dict[str, tuple[str, PoolConnection, InlinePool]] = {}
+        self._opened: dict[str, tuple[Connection, PoolConnection, InlinePool]] = {}
 
     async def of(self, pool: CloudPool) -> InlinePool:
         """The pool's provider.
@@ -59,14 +59,14 @@ class SimulatedPools(Pools):
         Raises:
             ProviderError: Invalid when its settings are no good.
         """
-        mark = pool.spec.connection.model_dump_json()
+        settings = pool.spec.connection
         known = self._opened.get(pool.metadata.name)
-        if known is not None and known[0] == mark:
+        if known is not None and known[0] == settings:
             return known[2]
         connection = self._connection(pool)
         provider = FixtureProvider(connection, clock=self._clock.epoch, sleep=self._loop.take)
         opened = InlinePool(pool.metadata.name, provider)
-        self._opened[pool.metadata.name] = (mark, connection, opened)
+        self._opened[pool.metadata.name] = (settings, connection, opened)
         return opened
 
     def control(self, pool: CloudPool) -> FixtureControl:

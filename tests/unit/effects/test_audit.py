@@ -373,6 +373,7 @@ async def test_the_first_record_of_another_unit_may_come_while_anchors_are_writt
     hand = Hand(plane, request)
     await hand.applier.apply((record("one", request=request), WriteStatus(request, telling(request, "one"))))
     await hand.anchor()
+    await hand.applier.apply((record("more", request=request),))
     hand.clock.move(ANCHOR_EVERY)
     hand.woken.clear()
     async with hand.trail._writing[NAMESPACE]:

@@ -91,7 +91,7 @@ class Reconciler:
         self._applier = Applier(kube, store, clock, feedback)
         self._wake, self._pool_watch = feedback.wake, PoolWatch()
         self._reserving: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._rests = Rests()
+        self.rests = Rests()
         self._by_kind: dict[str, Callable[[Resource], Awaitable[Decision]]] = {
             CloudResourceRequest.DEFINITION.kind: self._request,
             Approval.DEFINITION.kind: self._approval,
@@ -128,14 +128,14 @@ class Reconciler:
     async def _request(self, resource: Resource) -> Decision:
         request = _as(CloudResourceRequest, resource)
         observation = self.observe_request(request)
-        if (found := self._rests.found(observation)) is not None:
+        if (found := self.rests.found(observation)) is not None:
             return found
         decision = request_core.decide(observation)
         if not any(isinstance(action, WriteQuota) for action in decision.actions):
             await self._applier.apply(decision.actions)
             after = self._store.get(CloudResourceRequest, *_place(request))
             orders = self._store.made_for(WorkOrder, request.metadata.uid)
-            self._rests.took(observation, decision, after, orders)
+            self.rests.took(observation, decision, after, orders)
             return decision
         # All reservations of a unit stand in one object: one after the other, each on what the one before
         # it left, instead of all but one meeting a conflict and backing off.

@@ -23,6 +23,10 @@ class Rests:
     def __init__(self) -> None:
         self._known: dict[Key, tuple[RequestObservation, Decision]] = {}
 
+    def forget(self) -> None:
+        """Drop everything: nobody asks any more."""
+        self._known.clear()
+
     def found(self, observation: RequestObservation) -> Decision | None:
         """What was decided when the very same was observed a moment ago; None: it has to be decided."""
         known = self._known.get(observation.request.key)

@@ -67,6 +67,11 @@ class Store:
             key = resource.key
             del self._objects[key], self._by_kind[key[0]][key], self._by_namespace[key[:2]][key]
 
+    def forget(self) -> None:
+        """Drop every object: nobody asks any more."""
+        for known in (self._objects, self._by_kind, self._by_request, self._by_namespace):
+            known.clear()
+
     def unlisted(self, kind: type[R], uids: Collection[str], version: str) -> tuple[R, ...]:
         """Objects of the kind that a list of that resourceVersion does not hold: deleted unseen."""
         newest = int(version) if version.isdigit() else -1

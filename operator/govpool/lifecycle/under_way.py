@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from govpool.api.base import Resource
 from govpool.api.workorder import WorkOrder, WorkOrderState, WorkOrderStatus
 
@@ -22,20 +24,19 @@ def only_under_way(before: Resource | None, after: Resource | None) -> bool:
     """Whether an order only began, went on or told its progress: no request or server follows that."""
     if not isinstance(before, WorkOrder) or not isinstance(after, WorkOrder):
         return False
-    if before.metadata.model_copy(update={"resource_version": ""}) != after.metadata.model_copy(
-        update={"resource_version": ""}
-    ):
+    if _told(before.status) != _told(after.status) or before.spec != after.spec:
         return False
-    return before.spec == after.spec and _told(before.status) == _told(after.status)
+    version = {"resource_version": ""}
+    return {**before.metadata.__dict__, **version} == {**after.metadata.__dict__, **version}
 
 
-def _told(status: WorkOrderStatus | None) -> WorkOrderStatus:
+def _told(status: WorkOrderStatus | None) -> tuple[object, ...]:
     """As much of an order's status as others look at."""
     known = status or WorkOrderStatus()
     running = known.state is WorkOrderState.RUNNING
-    return known.model_copy(
-        update={
-            "state": WorkOrderState.PENDING if running else known.state,
-            **{name: WorkOrderStatus.model_fields[name].get_default() for name in RUN_OWN},
-        }
-    )
+    return WorkOrderState.PENDING if running else known.state, _of_others(known)
+
+
+_of_others = attrgetter(
+    *(name for name in WorkOrderStatus.model_fields if name != "state" and name not in RUN_OWN)
+)

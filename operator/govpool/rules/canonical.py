@@ -24,8 +24,8 @@ def canonical(document: object) -> bytes:
     Raises:
         rfc8785.CanonicalizationError: it has none: a lone surrogate, an integer too large, no JSON at all.
     """
-    form = document if _plain(document) else _whole(document)
-    if not _plain(form):
+    form = document
+    if not _plain(form) and not _plain(form := _whole(document)):
         return rfc8785.dumps(document)  # type: ignore[arg-type]  # what it can't write, it refuses
     try:
         return _ENCODER.encode(form).encode()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from govpool.api.base import Article
 from govpool.api.cloudpolicy import CloudPolicySpec
 from govpool.messages import Language
+from govpool.rules.remembered import once
 
+REMEMBERED = 4096
+"""How many clauses are kept: a policy has few, and they are cited at every look."""
 _PART = re.compile(r"^(?P<article>\d+)(?:\((?P<paragraph>\d+)\))?$")
 _DIGITS = "零一二三四五六七八九"
 _PLACES = ("", "十", "百", "千")
@@ -15,7 +19,12 @@ _PLACES = ("", "十", "百", "千")
 
 def clause(policy: CloudPolicySpec, article: Article) -> str:
     """The clause with the policy's code: ``YY-19(2)``; several are joined: ``YY-19(2), YY-39``."""
-    return ", ".join(f"{policy.code}-{part}" for part in article.split(","))
+    return _clause(policy.code, article)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _clause(code: str, article: Article) -> str:
+    return ", ".join(f"{code}-{part}" for part in article.split(","))
 
 
 def cite(policy: CloudPolicySpec, article: Article, language: Language) -> str:
@@ -30,6 +39,7 @@ def cite(policy: CloudPolicySpec, article: Article, language: Language) -> str:
     return f"《{policy.title.zh}》{'、'.join(_chinese_clause(part) for part in parts)}"
 
 
+@once
 def cite_clause(policy: CloudPolicySpec, cited: str, language: Language) -> str:
     """A clause with the policy's code (``YY-19(2), YY-39``) in words; another policy's stays as it is."""
     parts = [part.removeprefix(f"{policy.code}-") for part in cited.split(", ")]

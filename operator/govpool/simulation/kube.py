@@ -43,6 +43,11 @@ class MemoryKube(Kube):
     async def close(self) -> None:
         """Nothing is open."""
 
+    def forget(self) -> None:
+        """Drop every object."""
+        for objects in (*self._objects.values(), self._core, self._owned):
+            objects.clear()
+
     # -- our kinds --------------------------------------------------------------------------------
     async def list(
         self, kind: type[R], *, namespace: str | None = None, labels: str | None = None

@@ -148,9 +148,14 @@ class VirtualTown:
         await self.kube.ensure_namespace(secrets.NAMESPACE)
 
     async def close(self) -> None:
-        """End what is under way and forget what is in the pools."""
+        """End what is under way and forget everything."""
         await self.operator.stop()
         self._pools.close()
+        # A town refers to itself: what is still in it is left to the garbage collector, which goes over all.
+        self.kube.forget()
+        self.operator.store.forget()
+        self.operator.reconciler.rests.forget()
+        self._changes.clear()
 
     def _written(self, before: Resource | None, after: Resource | None) -> None:
         self._changes.append(Change(self.clock.now(), before, after))

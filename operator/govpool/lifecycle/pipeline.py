@@ -16,6 +16,7 @@ from govpool.lifecycle.wanted import LEAVING, plan
 from govpool.rules.calendar import WorkCalendar
 from govpool.rules.citation import clause
 from govpool.rules.procedure import procedure
+from govpool.rules.remembered import once
 
 LEAVING_STAGES = (Stage.BACKUP, Stage.WIPE, Stage.RECLAIM, Stage.TERMINATION, Stage.CERTIFICATE)
 
@@ -38,7 +39,7 @@ def walk(
     reduces = bool(servers.surplus) or _left_before(observation, approved)
     before: datetime = approved.at
     results: list[StageResult] = []
-    for rule in effect_stages(policy, approved, reduces=reduces):
+    for rule in _effect_stages(policy, approved, reduces):
         context = StageContext(rule, observation, policy, catalog, approved, status, servers, before)
         result = issued.told(context, stage_of(context)(context))
         results.append(result)
@@ -52,6 +53,15 @@ def effect_stages(policy: CloudPolicy, approved: ApprovedRevision, *, reduces: b
     """The stages that govpool carries out. A change walks the whole way of a new application again, under
     its own rules where it has them: what was done before answers Done at once.
     """
+    return _effect_stages(policy, approved, reduces)
+
+
+@once
+def _effect_stages(
+    policy: CloudPolicy,
+    approved: ApprovedRevision,
+    reduces: bool,
+) -> tuple[StageRule, ...]:
     own = {r.stage: r for r in procedure(policy.spec, approved.application).stages}
     if approved.content.state is DesiredState.DEREGISTERED:
         return tuple(rule for rule in own.values() if rule.stage not in DECIDED_BY_PEOPLE)

@@ -304,14 +304,16 @@ def _delivered_at(request: CloudResourceRequest) -> datetime | None:
 
 
 def _addresses(observation: RequestObservation) -> list[ServerAddress]:
-    servers = sorted(observation.servers, key=lambda s: s.metadata.name)
-    return [address for server in servers for address in _addresses_of(server)]
+    return list(_addresses_of(*observation.servers))
 
 
 @once
-def _addresses_of(server: CloudServer) -> tuple[ServerAddress, ...]:
-    given = server.status.addresses if server.status else ()
-    return tuple(ServerAddress(server=server.metadata.name, address=address) for address in given)
+def _addresses_of(*servers: CloudServer) -> tuple[ServerAddress, ...]:
+    return tuple(
+        ServerAddress(server=server.metadata.name, address=address)
+        for server in sorted(servers, key=lambda s: s.metadata.name)
+        for address in (server.status.addresses if server.status else ())
+    )
 
 
 def _certificate(observation: RequestObservation) -> str | None:

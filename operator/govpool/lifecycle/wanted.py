@@ -190,7 +190,12 @@ def _disks(group: Server, key: str, root_gib: int, current: CloudServerSpec | No
 
 def held(servers: Iterable[CloudServer]) -> Amounts:
     """What the servers take from the unit's quota until they were seen to be gone."""
-    return Amounts.total(_taken(s) for s in servers if server_phase(s) is not ServerPhase.GONE)
+    return _sum(*[_taken(s) for s in servers if server_phase(s) is not ServerPhase.GONE])
+
+
+@once
+def _sum(*taken: Amounts) -> Amounts:
+    return Amounts.total(taken)
 
 
 @once

@@ -18,6 +18,7 @@ from dateutil.relativedelta import relativedelta
 from govpool.api.base import WorkingDays
 from govpool.api.cloudpolicy import CloudPolicySpec
 from govpool.rules.errors import NoCalendar
+from govpool.rules.remembered import once
 
 END_OF_DAY = time(23, 59, 59)
 """The last second of a day: what is due that day may still be done in it."""
@@ -46,9 +47,7 @@ class WorkCalendar:
         Raises NoCalendar if its country has no public-holiday calendar, and
         zoneinfo.ZoneInfoNotFoundError if its time zone does not exist.
         """
-        rule = policy.calendar
-        _public_days(rule.country, policy.effective_from.year)
-        return _calendar(rule.country, policy.time_zone, tuple(rule.holidays), tuple(rule.workdays))
+        return _of(policy)
 
     def announced(self, year: int) -> bool:
         """Whether the year's make-up workdays are known, from the calendar or from the policy.
@@ -124,6 +123,13 @@ class WorkCalendar:
             day += step
             left -= self.is_working_day(day)
         return day
+
+
+@once
+def _of(policy: CloudPolicySpec) -> WorkCalendar:
+    rule = policy.calendar
+    _public_days(rule.country, policy.effective_from.year)
+    return _calendar(rule.country, policy.time_zone, tuple(rule.holidays), tuple(rule.workdays))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,10 @@ from govpool.api.cloudpolicy import (
 from govpool.api.cloudresourcerequest import RequestContent
 from govpool.api.servicecatalog import ServiceCatalog
 from govpool.rules.amounts import amounts
+from govpool.rules.remembered import once
 
 
+@once
 def procedure(policy: CloudPolicySpec, application: ApplicationType) -> Procedure:
     """The stages of an application, in order.
 

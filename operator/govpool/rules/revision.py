@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
 
 from govpool.api.approval import ChangedValue
 from govpool.api.base import Model
-from govpool.api.cloudresourcerequest import CloudResourceRequestSpec, RequestContent
+from govpool.api.cloudresourcerequest import CloudResourceRequestSpec, Material, RequestContent
 from govpool.rules.canonical import sha256_of
 from govpool.rules.remembered import once
 
@@ -21,7 +22,16 @@ _MISSING = object()
 @once
 def content_of(spec: CloudResourceRequestSpec) -> RequestContent:
     """The part of a spec that is approved, without papers and confirmations."""
-    return RequestContent(**{name: getattr(spec, name) for name in RequestContent.model_fields})
+    return _content(*_parts(spec))
+
+
+@once
+def _content(*parts: object) -> RequestContent:
+    """The content of these parts: an edit that leaves all of them alone leaves it alone, too."""
+    return RequestContent(**dict(zip(RequestContent.model_fields, parts, strict=True)))
+
+
+_parts = attrgetter(*RequestContent.model_fields)
 
 
 @once
@@ -36,9 +46,12 @@ def submission_hash(spec: CloudResourceRequestSpec) -> str:
 
     Confirmations are no part of it: what the unit states along the way changes nothing that was applied for.
     """
-    return sha256_of(
-        {"content": _plain(content_of(spec)), "materials": [_plain(paper) for paper in spec.materials]}
-    )
+    return _submission_hash(content_of(spec), spec.materials)
+
+
+@once
+def _submission_hash(content: RequestContent, materials: Sequence[Material]) -> str:
+    return sha256_of({"content": _plain(content), "materials": [_plain(paper) for paper in materials]})
 
 
 def changes(before: RequestContent | None, after: RequestContent) -> list[ChangedValue]:

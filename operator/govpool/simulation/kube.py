@@ -7,6 +7,7 @@ subresource, finalizers, owner references, settled labels. Objects are the model
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, TypeVar, cast
 
@@ -35,6 +36,8 @@ class MemoryKube(Kube):
         self._loop, self._clock, self._seed, self._written = loop, clock, seed, written
         self._objects: dict[str, dict[tuple[str, str], Resource]] = {k.DEFINITION.kind: {} for k in KINDS}
         self._core: dict[tuple[str, str, str], Json] = {}
+        self._within: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        """Names by kind and namespace."""
         self._owned: dict[str, set[tuple[str, str, str]]] = {}
         self._door = Door()
         self._version = 0
@@ -45,8 +48,9 @@ class MemoryKube(Kube):
 
     def forget(self) -> None:
         """Drop every object."""
-        for objects in (*self._objects.values(), self._core, self._owned):
+        for objects in self._objects.values():
             objects.clear()
+        self._core.clear()
 
     # -- our kinds --------------------------------------------------------------------------------
     async def list(
@@ -55,10 +59,10 @@ class MemoryKube(Kube):
         """Every object of the kind, by namespace and name."""
         wanted = parse_labels(labels) if labels else ()
         found = cast("dict[tuple[str, str], R]", self._objects[kind.DEFINITION.kind])
+        named = self._within[(kind.DEFINITION.kind, namespace)] if namespace is not None else ()
+        keys = sorted(found if namespace is None else [(namespace, name) for name in named])
         return tuple(
-            found[key]
-            for key in sorted(key for key in found if namespace is None or key[0] == namespace)
-            if all(term.matches(found[key].metadata.labels) for term in wanted)
+            found[key] for key in keys if all(term.matches(found[key].metadata.labels) for term in wanted)
         )
 
     async def list_as(
@@ -168,13 +172,11 @@ class MemoryKube(Kube):
         if status:
             return self._change(current, status=cast(Any, after).status)
         meta_fields = ("finalizers", "labels", "annotations", "owner_references")
-        fields = [
-            name for name in kind.model_fields if name not in ("api_version", "kind", "metadata", "status")
-        ]
+        fields = [name for name in kind.model_fields if name not in _NOT_SPEC]
         return self._change(
             current,
             meta={name: getattr(after.metadata, name) for name in meta_fields},
-            **{name: getattr(after, name) for name in fields},
+            **{name: _kept(getattr(current, name), getattr(after, name)) for name in fields},
         )
 
     # -- how objects change -----------------------------------------------------------------------
@@ -185,14 +187,15 @@ class MemoryKube(Kube):
         self._loop.take(WRITE_TAKES)
         now = self._clock.now().replace(microsecond=0)
         name = f"{self._seed}/{resource.DEFINITION.kind}/{meta.namespace}/{meta.name}/{self._version}"
-        update = {"uid": str(uuid.uuid5(_UIDS, name)), "generation": 1, "creation_timestamp": now}
-        fresh: dict[str, object] = {
-            "kind": resource.DEFINITION.kind,
-            "metadata": meta.model_copy(update=update),
+        told: dict[str, object] = {
+            "uid": str(uuid.uuid5(_UIDS, name)),
+            "generation": 1,
+            "creation_timestamp": now,
         }
+        fresh: dict[str, object] = {"kind": resource.DEFINITION.kind}
         if resource.DEFINITION.has_status:
             fresh["status"] = None
-        stored = self._put(resource.model_copy(update=fresh), None)
+        stored = self._put(resource, None, fresh, told)
         for owner in stored.metadata.owner_references:
             self._owned.setdefault(owner.uid, set()).add(stored.key)
         return stored
@@ -225,44 +228,47 @@ class MemoryKube(Kube):
         labels = {n: v for n, v in (meta or {}).items() if getattr(current.metadata, n) != v}
         if not update and not labels:
             return current
-        if labels:
-            update["metadata"] = current.metadata.model_copy(update=labels)
-        after = current.model_copy(update=update)
-        if after.deleting and not after.metadata.finalizers:
+        if current.deleting and not labels.get("finalizers", current.metadata.finalizers):
             self._drop(current)
-            return self._versioned(after, after.metadata.generation)
-        return self._put(
-            after, current, generation=any(name not in ("status", "metadata") for name in update)
-        )
+            return self._versioned(current, update, labels)
+        if any(name != "status" for name in update):
+            labels["generation"] = current.metadata.generation + 1
+        return self._put(current, current, update, labels)
 
-    def _put(self, resource: R, before: R | None, *, generation: bool = False) -> R:
+    def _put(
+        self, resource: R, before: R | None, update: Mapping[str, object], meta: Mapping[str, object]
+    ) -> R:
+        """Store the object with these fields, of it and of its metadata, in place of its own."""
         if before is not None:
             self._loop.take(WRITE_TAKES)
-        stored = self._versioned(resource, resource.metadata.generation + generation)
-        meta = stored.metadata
-        self._objects[stored.DEFINITION.kind][(meta.namespace, meta.name)] = stored
+        stored = self._versioned(resource, update, meta)
+        named = stored.metadata
+        self._objects[stored.DEFINITION.kind][(named.namespace, named.name)] = stored
+        if before is None:
+            self._within[(stored.DEFINITION.kind, named.namespace)].add(named.name)
         self.writes += 1
         self._written(before, stored)
         return stored
 
-    def _versioned(self, resource: R, generation: int) -> R:
+    def _versioned(self, resource: R, update: Mapping[str, object], meta: Mapping[str, object]) -> R:
         self._version += 1
-        update = {"resource_version": str(self._version), "generation": generation}
-        return resource.model_copy(update={"metadata": resource.metadata.model_copy(update=update)})
+        told = resource.metadata.model_copy(update={**meta, "resource_version": str(self._version)})
+        return resource.model_copy(update={**update, "metadata": told})
 
     def _delete(self, current: Resource) -> None:
         if not current.metadata.finalizers:
             self._drop(current)
         elif not current.deleting:
             now = self._clock.now().replace(microsecond=0)
-            meta = current.metadata.model_copy(update={"deletion_timestamp": now})
-            self._put(current.model_copy(update={"metadata": meta}), current, generation=True)
+            generation = current.metadata.generation + 1
+            self._put(current, current, {}, {"deletion_timestamp": now, "generation": generation})
 
     def _drop(self, current: Resource) -> None:
         """The object is gone, and what it owned goes with it."""
         self._loop.take(WRITE_TAKES)
         meta = current.metadata
         del self._objects[current.DEFINITION.kind][(meta.namespace, meta.name)]
+        self._within[(current.DEFINITION.kind, meta.namespace)].discard(meta.name)
         self.writes += 1
         self._version += 1
         self._written(current, None)
@@ -343,6 +349,14 @@ def _document(resource: Resource, *, whole: bool = True) -> Json:
     """The object as it travels; not ``whole``: as much as rules about an edit of its spec can speak of."""
     left_out = None if whole else {"status": UNRULED}
     return cast(Json, resource.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=left_out))
+
+
+def _kept(before: object, after: object) -> object:
+    """What is written, with those of its parts that stay as they were: what is known of them holds on."""
+    if not isinstance(before, Model) or not isinstance(after, Model) or type(before) is not type(after):
+        return after
+    told = after.__dict__
+    return after.model_copy(update={n: part for n, part in before.__dict__.items() if part == told[n]})
 
 
 def _absent(kind: type[Resource], name: str) -> KubeError:

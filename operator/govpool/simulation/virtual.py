@@ -44,6 +44,8 @@ IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own in it
 """Where evidence is kept while a story is played: nobody reads it afterwards."""
 COLLECT_EVERY = (10_000_000, 10, 10)
 """Thresholds of the garbage collector: next to nothing here goes in circles, and all of it lives on."""
+LARGE = 500_000
+"""How many new objects are not gone over once more at the end of a story: that of some 200 requests."""
 BACKOFF = 3600.0
 """Longest back-off in seconds: what fails for months is not asked each minute of them."""
 UNEASY = timedelta(days=1)
@@ -288,8 +290,18 @@ def in_town(
         try:
             return run(loop, whole())
         finally:
+            _grow_old()
             gc.set_threshold(*thresholds)
             quiet.setLevel(level)
+
+
+def _grow_old() -> None:
+    """Put what a large story made among the old objects, as a collection would that looks at each of them.
+    Whatever of it is garbage goes with the next collection of the old ones.
+    """
+    if gc.get_count()[0] > LARGE:
+        gc.freeze()
+        gc.unfreeze()
 
 
 def _kind(name: str) -> type[Resource]:

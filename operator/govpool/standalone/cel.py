@@ -205,7 +205,7 @@ class RuleNode:
         self.items = _branch(node.get("items"))
         self.extra = _branch(node.get("additionalProperties"))
         below = [*self.properties.values(), *(n for n in (self.items, self.extra) if n)]
-        self._compares = any(rule.transition or rule.optional_old for rule in self.rules) or any(
+        self._compares: bool = any(rule.transition or rule.optional_old for rule in self.rules) or any(
             node._compares for node in below
         )
         """Whether a rule at or below it speaks of the old value: it may say something of what stays, too."""

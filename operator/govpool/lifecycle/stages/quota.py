@@ -10,6 +10,7 @@ from govpool.lifecycle.wanted import held
 from govpool.messages import Message, message
 from govpool.rules.amounts import amounts
 from govpool.rules.quota import check, with_reservation
+from govpool.rules.remembered import once
 
 
 def decide(context: StageContext) -> StageResult:
@@ -18,8 +19,8 @@ def decide(context: StageContext) -> StageResult:
     """
     quota = context.observation.quota
     pool = context.approved.content.pool
-    at_once = held(context.plan.wanted).plus(held(context.plan.surplus))
-    needed = amounts(context.approved.content, context.catalog).greatest(at_once)
+    asked = amounts(context.approved.content, context.catalog)
+    needed = _needed(asked, held(context.plan.wanted), held(context.plan.surplus))
     if quota is None:
         return context.waiting(message("QuotaMissing", namespace=context.request.metadata.namespace))
     status = quota.status or TenantQuotaStatus()
@@ -43,6 +44,11 @@ def decide(context: StageContext) -> StageResult:
         with_reservation(status, reservation),
     )
     return context.waiting(_reserving(needed), actions=(write,))
+
+
+@once
+def _needed(asked: Amounts, wanted: Amounts, leaving: Amounts) -> Amounts:
+    return asked.greatest(wanted.plus(leaving))
 
 
 def _reserving(needed: Amounts) -> Message:

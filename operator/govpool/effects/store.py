@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from govpool.api.base import REQUEST_LABEL, Resource
 
@@ -88,9 +88,8 @@ class Store:
 
     def made_for(self, kind: type[R], request_uid: str) -> tuple[R, ...]:
         """Objects of a kind that were made for a request, by name."""
-        keys = sorted(self._by_request.get((request_uid, kind.DEFINITION.kind), ()))
-        found = (self._objects[key] for key in keys)
-        return tuple(item for item in found if isinstance(item, kind))
+        keys = self._by_request.get((request_uid, kind.DEFINITION.kind))
+        return cast("tuple[R, ...]", tuple([self._objects[key] for key in sorted(keys)])) if keys else ()
 
     def all(self, kind: type[R]) -> tuple[R, ...]:
         """Every object of a kind."""

@@ -59,11 +59,14 @@ def clocks_announced(
     told = {_clock(one) for one in before.deadlines if one.escalated_to}
     announced: list[Announce] = []
     for one in after.deadlines:
-        note = overdue_text(one).render(observation.language)[:MAX_MESSAGE]
         if one.escalated_to and _clock(one) not in told:
-            announced.append(Announce(observation.request, "ClockEscalated", note, warning=True))
+            reason = "ClockEscalated"
         elif one.overdue and _clock(one) not in late:
-            announced.append(Announce(observation.request, "ClockRanOut", note, warning=True))
+            reason = "ClockRanOut"
+        else:
+            continue
+        note = overdue_text(one).render(observation.language)[:MAX_MESSAGE]
+        announced.append(Announce(observation.request, reason, note, warning=True))
     return announced
 
 

@@ -318,7 +318,7 @@ def _with_orders(status: CloudServerStatus, server: str, orders: Iterable[WorkOr
                 proof=found.facts.get("proof", found.message),
                 work_order=order.metadata.name,
             )
-    return status.model_copy(update=update)
+    return status.model_copy(update=update) if update else status
 
 
 def _unknown(observation: ServerObservation, before: CloudServerStatus, unknown: Unknown) -> Decision:

@@ -56,8 +56,8 @@ class WorkCalendar:
         are counted by weekends and statutory holidays, and may move by a day or two: a reason for a warning,
         never for a failure.
         """
-        added = (day.year == year for day in self.days_off | self.workdays)
-        return any(added) or _announced(self.country, year)
+        added = (day.year == year for days in (self.days_off, self.workdays) for day in days)
+        return _announced(self.country, year) or any(added)
 
     def is_working_day(self, day: date) -> bool:
         """Whether offices work on that day."""

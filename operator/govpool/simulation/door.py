@@ -24,8 +24,8 @@ class Door:
     """
 
     def admit(self, kind: type[R], document: Json, before: Json | None) -> R:
-        """The object as it would be stored. The document is made sound in place; what it shares with
-        ``before``, a version that was admitted, is so already.
+        """The object as it would be stored, without a status that stays. The document is made sound in place;
+        what it shares with ``before``, a version that was admitted, is so already.
 
         Raises:
             KubeError: Invalid, with every reason.
@@ -34,16 +34,24 @@ class Door:
         sound = {**document, "apiVersion": API_VERSION, "kind": kind.DEFINITION.kind}
         unknown = schema.prune(sound, before)
         schema.default(sound, before)
-        errors = [str(error) for error in schema.errors(sound)]
+        written = sound if before is None else _without_old_status(sound, before)
+        errors = [str(error) for error in schema.errors(written)]
         errors = errors or [str(error) for error in rule_errors(rules, sound, before, old_passed=True)]
         errors += [f"{name}: unknown field" for name in unknown]
         if errors:
             meta = cast(Json, document.get("metadata") or {})
             raise KubeError(422, "Invalid", f"{kind.DEFINITION.kind} {meta.get('name')}: {'; '.join(errors)}")
         try:
-            return kind.model_validate(sound)
+            return kind.model_validate(written)
         except ValidationError as error:
             raise KubeError(422, "Invalid", str(error)) from None
+
+
+def _without_old_status(document: Json, before: Json) -> Json:
+    """The document but for the status that was there before: nobody writes it, and it is sound."""
+    if document.get("status") is not before.get("status"):
+        return document
+    return {name: part for name, part in document.items() if name != "status"}
 
 
 def copied(document: Json) -> Json:

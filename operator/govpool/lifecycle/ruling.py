@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from govpool.api.auditrecord import MAX_INPUTS, MAX_OTHERWISE, AuditEntry, AuditInput, Told
 from govpool.api.cloudpolicy import CloudPolicySpec
@@ -14,6 +15,8 @@ from govpool.messages import Language, Message
 from govpool.rules.citation import cite_clause
 
 GOVPOOL = "govpool"
+REMEMBERED = 4096
+"""How many texts are kept in both languages: most rulings are explained in the same words."""
 _VALUE = 1024
 _TOLD = 2048
 _TITLE = 256
@@ -77,6 +80,7 @@ class Ruling:
         )
 
 
+@lru_cache(maxsize=REMEMBERED)
 def told(text: Message) -> Told:
     """The text in both languages."""
     return both(text.render)

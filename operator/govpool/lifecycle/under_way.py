@@ -32,11 +32,12 @@ def only_under_way(before: Resource | None, after: Resource | None) -> bool:
 
 def _told(status: WorkOrderStatus | None) -> tuple[object, ...]:
     """As much of an order's status as others look at."""
-    known = status or WorkOrderStatus()
+    known = status or _ISSUED
     running = known.state is WorkOrderState.RUNNING
     return WorkOrderState.PENDING if running else known.state, _of_others(known)
 
 
+_ISSUED = WorkOrderStatus()
 _of_others = attrgetter(
     *(name for name in WorkOrderStatus.model_fields if name != "state" and name not in RUN_OWN)
 )

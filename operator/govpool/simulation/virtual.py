@@ -21,6 +21,7 @@ from govpool.effects.kube import Json, KubeError
 from govpool.effects.operator import WATCHED, Operator, Options
 from govpool.effects.queue import WorkQueue
 from govpool.effects.store import Key
+from govpool.lifecycle.actions import WriteStatus
 from govpool.lifecycle.decision import Decision
 from govpool.lifecycle.pool import RESYNC
 from govpool.messages import Language
@@ -109,7 +110,7 @@ class SimulatedOperator(Operator):
 
     def look_again(self, key: Key, decision: Decision) -> None:
         """When to reconcile the key again."""
-        if key[0] not in POLLED or decision.actions or not self._polls(key):
+        if key[0] not in POLLED or not self._polls(key) or (decision.actions and not _sums(key, decision)):
             super().look_again(key, decision)
         elif key[0] == CloudServer.DEFINITION.kind:
             # What it was to be looked at for again has been seen to be done.
@@ -128,6 +129,11 @@ class SimulatedOperator(Operator):
         server = self.store.find(key)
         status = server.status if isinstance(server, CloudServer) else None
         return status is None or status.retry_at is None or status.retry_at <= now
+
+
+def _sums(key: Key, decision: Decision) -> bool:
+    """Whether a pool only told anew what is in it, of which the write itself brings the next look."""
+    return key[0] == CloudPool.DEFINITION.kind and all(isinstance(a, WriteStatus) for a in decision.actions)
 
 
 class VirtualTown:

@@ -16,7 +16,7 @@ from govpool_providers.openstack.client import Cloud, Service
 from govpool_providers.openstack.looks import Shared
 from govpool_providers.openstack.networks import Networks
 from govpool_providers.openstack.pace import Pace
-from govpool_providers.openstack.servers import Servers
+from govpool_providers.openstack.servers import GIVEN_UP, Server, Servers
 from govpool_providers.openstack.settings import OpenStackSettings
 from govpool_providers.openstack.volumes import Volume, Volumes
 
@@ -398,3 +398,26 @@ def test_of_two_volumes_of_one_disk_the_older_is_chosen_and_the_younger_deleted(
     with pytest.raises(ProviderError) as caught:
         volumes.chosen("m1", made, cloud.clock())
     assert caught.value.code is ErrorCode.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("task", "updated_again", "given_up"),
+    [("", False, True), ("", True, False), ("networking", False, False)],
+)
+def test_a_build_without_a_task_that_nothing_changes_of_is_given_up(
+    task: str, updated_again: bool, given_up: bool
+) -> None:
+    waits = Waits()
+    servers = Servers(waits.cloud)
+
+    def seen(updated: str) -> Server:
+        told = {"id": "s1", "name": "web", "status": "BUILD", "updated": updated}
+        return Server.of({**told, "OS-EXT-STS:task_state": task or None})
+
+    assert not servers.given_up(seen("T1"))
+    waits.sleep(GIVEN_UP - 1)
+    assert not servers.given_up(seen("T1"))
+    if updated_again:
+        assert not servers.given_up(seen("T2"))
+    waits.sleep(1)
+    assert servers.given_up(seen("T2" if updated_again else "T1")) is given_up

@@ -80,7 +80,7 @@ class Project:
             raise ProviderError(
                 ErrorCode.CONFLICT, f"Machine {want.key} is being released: go on with release_machine."
             )
-        if server is not None and server.state is MachineState.ERROR and not server.launched:
+        if server is not None and self._failed(server):
             server = self._servers.delete(server)
             if server is not None:
                 return self._seen(server)
@@ -92,6 +92,13 @@ class Project:
         if server.state is MachineState.BUILDING:
             server = self._servers.settled(server)
         return self._seen(server)
+
+    def _failed(self, server: Server) -> bool:
+        """Whether the server's build came to nothing, so that it may be made anew: it never ran."""
+        if self._servers.given_up(server):
+            log.warning("server %s: Nova stopped building it and does not say why; made anew", server.name)
+            return True
+        return server.state is MachineState.ERROR and not server.launched
 
     def resize_machine(self, key: str, size: Size) -> Machine:
         """See :class:`Provider`. Confirms a resize to the size that is wanted, reverts any other."""

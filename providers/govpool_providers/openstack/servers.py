@@ -39,6 +39,10 @@ STATES: Mapping[str, MachineState] = {
 """Nova's server status and the contract's; a status that is not here is an error."""
 GROUP = "server group"
 GONE = frozenset({"DELETED"})
+GIVEN_UP = 60.0
+"""Seconds for which a server in BUILD has no task and nothing changes: Nova does not build it any more. So it
+leaves one whose build failed while Keystone was away; it would stay so for good.
+"""
 RECLAIMABLE = "SOFT_DELETED"
 """Deleted but kept for a while: to be deleted for good."""
 
@@ -57,6 +61,8 @@ class Server:
     tags: frozenset[str]
     launched: bool
     """Whether it ever ran, and so whether there may be data in it."""
+    updated: str
+    """When Nova last changed something of it, as Nova writes it."""
     addresses: tuple[str, ...]
     """As Nova remembers them, which may be a moment behind Neutron."""
 
@@ -74,6 +80,7 @@ class Server:
             fault=str(fault.get("message", "")),
             tags=frozenset(document.get("tags") or ()),
             launched=bool(document.get("OS-SRV-USG:launched_at")),
+            updated=document.get("updated") or "",
             addresses=tuple(
                 str(address["addr"])
                 for of_network in (document.get("addresses") or {}).values()
@@ -111,6 +118,8 @@ class Servers:
         self._by_key = Shared(self._of_keys, cloud.sleep)
         self._groups = Shared(self._groups_of, cloud.sleep)
         self._grouping = threading.Lock()
+        self._idle: dict[str, tuple[str, float]] = {}
+        """Servers in BUILD without a task: as of when, and when that was first seen."""
 
     # -- looking ------------------------------------------------------------------------------------
     def tagged(self, *wanted_tags: str) -> list[Server]:
@@ -163,11 +172,27 @@ class Servers:
         ``begun``: see :meth:`Cloud.until`.
         """
         seen = self._cloud.until(
-            lambda: self.again(server), lambda now: now is None or now.settled, begun=begun
+            lambda: self.again(server),
+            lambda now: now is None or now.settled or self.given_up(now),
+            begun=begun,
         )
         if seen is None:
             raise ProviderError(ErrorCode.NOT_FOUND, f"Server {server.name} was deleted by somebody.")
         return seen
+
+    def given_up(self, server: Server) -> bool:
+        """Whether Nova has given up building the server and does not say so: nothing changed of it, in BUILD
+        and without a task, for so long. A restart begins to count anew.
+        """
+        if server.status != "BUILD" or server.task or server.launched:
+            self._idle.pop(server.id, None)
+            return False
+        now = self._cloud.clock()
+        updated, since = self._idle.get(server.id, ("", now))
+        if updated != server.updated:
+            self._idle[server.id] = server.updated, now
+            return False
+        return now - since >= GIVEN_UP
 
     # -- acting -------------------------------------------------------------------------------------
     def create(

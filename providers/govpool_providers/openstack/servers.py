@@ -248,6 +248,7 @@ class Servers:
 
     def delete(self, server: Server) -> Server | None:
         """Delete the server and wait; what is left of it when patience ends."""
+        self._idle.pop(server.id, None)
         if server.status == RECLAIMABLE:
             self.act(server, {"forceDelete": None})
         elif not server.leaving:

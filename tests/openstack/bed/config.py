@@ -135,6 +135,7 @@ def _keystone(bed: Layout) -> Sections:
         "fernet_receipts": {"key_repository": keys},
         "credential": {"key_repository": bed.etc / "keystone/credential-keys"},
         "identity": {"password_hash_rounds": 4},
+        # Pickled: what is handed out of the plain memory backend is the cached object itself.
         "cache": {"enabled": True, "backend": "dogpile.cache.memory_pickle"},
         **_policy(bed, "keystone"),
         "oslo_messaging_notifications": {"driver": "noop"},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import pytest
 from contract_pools import LOOKS, Pool, want_machine
@@ -15,6 +17,7 @@ from tests.openstack.bed.layout import Layout
 from govpool_providers.base import DiskState, Machine, MachineState, Size
 from govpool_providers.errors import ErrorCode, ProviderError
 from govpool_providers.openstack import OpenStackProvider
+from govpool_providers.openstack.servers import GIVEN_UP
 
 pytestmark = [pytest.mark.usefixtures("bed"), pytest.mark.alone]
 
@@ -164,6 +167,23 @@ def test_a_spawn_that_hangs_is_waited_for_and_taken_away_when_nobody_wants_it(
         provider.release_machine("m1")
     pool.release("m1", opened(tenant))
     assert {disk.key for disk in provider.list_disks("m1")} == {"m1-root", "m1-data1"}
+
+
+def test_a_build_that_nova_gave_up_without_a_word_is_made_anew_on_its_disks(
+    pool: Pool, tenant: Tenant, bed: Layout
+) -> None:
+    made, late = pool.build(want_machine(), opened(tenant)), 0.0
+    volumes = {disk.key: disk.provider_id for disk in opened(tenant).list_disks("m1")}
+    services.leave_in_build(bed, made.provider_id)
+    hasty = replace(tenant.connection, settings={**tenant.connection.settings, "wait": "2"})
+    provider = OpenStackProvider(hasty, clock=lambda: time.monotonic() + late)
+    waiting = provider.ensure_machine(want_machine())
+    assert (waiting.state, waiting.provider_id) == (MachineState.BUILDING, made.provider_id)
+    late = GIVEN_UP
+    again = pool.build(want_machine(), provider)
+    assert (again.state, again.provider_id == made.provider_id) == (MachineState.ACTIVE, False)
+    assert {disk.key: disk.provider_id for disk in provider.list_disks("m1")} == volumes
+    finish(pool, tenant)
 
 
 def test_a_server_deleted_while_it_is_resized_is_not_found_and_keeps_its_disks(

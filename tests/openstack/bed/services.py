@@ -122,6 +122,12 @@ def without_database(bed: Layout, name: str) -> Iterator[None]:
         _asked(bed, f"DROP DATABASE {hidden}")
 
 
+def leave_in_build(bed: Layout, server: str) -> None:
+    """A server is as Nova leaves one whose build failed while it could not reach Keystone."""
+    unborn = "vm_state = 'building', task_state = NULL, launched_at = NULL"
+    _asked(bed, f"UPDATE nova.instances SET {unborn} WHERE uuid = '{server}'")
+
+
 def _moved(tables: Sequence[str], source: str, target: str) -> str:
     moves = ", ".join(f"{source}.{table} TO {target}.{table}" for table in tables)
     return f"SET lock_wait_timeout = 20; RENAME TABLE {moves}"

@@ -23,6 +23,8 @@ STARTS, YEARS = date(2026, 1, 5), 3
 UNITS = 20
 CHANGED, LEAVING = 0.3, 0.8
 """Shares of the requests that are changed, and that are deregistered within the three years."""
+BARE = 50_000
+"""Writes of the bare loop, before the simulation and again after it."""
 HARD = {"servers": 10_000, "vcpu": 10_000, "memoryGiB": 10_000, "storageGiB": 100_000}
 
 
@@ -31,25 +33,33 @@ def measure(requests: int = 1000, policy: str = "template") -> Report:
     (manifest,) = yaml.safe_load_all((ROOT / "policies" / f"{policy}.yaml").read_text(encoding="utf-8"))
     ground = Ground.read(ROOT / "examples", json.loads(json.dumps(manifest, default=str)))
     scenario = load(requests)
-    cost = _Cost()
+    cost, bare = _Cost(), [_bare_write()]
     with cost:
         cpu, began = time.process_time(), time.monotonic()
         result = simulate(scenario, ground)
         cpu, took = time.process_time() - cpu, time.monotonic() - began
+    bare.append(_bare_write())
     _check(result)
     report = Report(
-        "simulation", f"{requests} requests over {YEARS} simulated years, from application to certificate"
+        "simulation",
+        f"{requests} requests over {YEARS} simulated years, from application to certificate",
+        against="bare loop of writes",
     )
-    counts = result.counts
+    counts, plain = result.counts, sum(bare) / len(bare)
     report.add("wall time", "s", took)
-    report.add("CPU time", "s", cpu)
+    report.add("CPU time", "s", cpu, counts.writes * plain)
     report.add("CPU per request", "ms", 1000 * cpu / requests)
     report.add("reconciles", "", counts.decisions)
     report.add("CPU per reconcile", "ms", 1000 * cpu / counts.decisions)
     report.add("CPU per decide() of a request", "ms", 1000 * cost.seconds / cost.calls)
+    report.add("CPU per write", "ms", 1000 * cpu / counts.writes, 1000 * plain)
     report.add("writes", "", counts.writes)
     report.add("moves of the clock", "", counts.moves)
     phases = Counter(str(line.phase) for line in result.requests)
+    report.notes.append(
+        f"the bare loop took {1e6 * bare[0]:.1f} us a write before and {1e6 * bare[1]:.1f} us after:"
+        " how fast this machine was meanwhile"
+    )
     report.notes.append("at the end: " + ", ".join(f"{n} {phase}" for phase, n in sorted(phases.items())))
     report.notes.append(
         f"{counts.approvals} approvals, {counts.servers} servers, {counts.orders} orders,"
@@ -92,6 +102,18 @@ def load(requests: int) -> Scenario:
             "events": events,
         }
     )
+
+
+def _bare_write() -> float:
+    """CPU seconds in which a bare loop keeps an application as JSON and reads it back: no rule, no check."""
+    (application,) = yaml.safe_load_all((ROOT / "examples" / "03-request.yaml").read_text(encoding="utf-8"))
+    document = json.loads(json.dumps(application, default=str))
+    kept: dict[int, str] = {}
+    began = time.process_time()
+    for number in range(BARE):
+        kept[number % 1000] = json.dumps(document)
+        json.loads(kept[number % 1000])
+    return (time.process_time() - began) / BARE
 
 
 def _edit(name: str, days: int, patch: dict[str, Any]) -> dict[str, Any]:

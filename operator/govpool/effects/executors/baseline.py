@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import JsonValue
 
 from govpool.api.base import REQUEST_LABEL, SETTLED_LABEL, ObjectMeta, OwnerReference
@@ -58,9 +60,10 @@ def conclude(context: OrderContext, outcomes: dict[str, BaselineOutcome]) -> Ord
     reports: list[BaselineReport] = []
     results: list[ServerResult] = []
     pages: list[Evidence] = []
+    folder = context.evidence_dir
     for server in context.servers:
         outcome = outcomes[server.metadata.name]
-        report, page = _report(context, server, outcome)
+        report, page = _report(context, server, outcome, folder)
         reports.append(report)
         pages.append(page)
         facts = {"report": report.metadata.name, "score": str(outcome.score), "mended": str(outcome.mended)}
@@ -78,7 +81,7 @@ def conclude(context: OrderContext, outcomes: dict[str, BaselineOutcome]) -> Ord
 
 
 def _report(
-    context: OrderContext, server: CloudServer, outcome: BaselineOutcome
+    context: OrderContext, server: CloudServer, outcome: BaselineOutcome, folder: Path
 ) -> tuple[BaselineReport, Evidence]:
     order, request, name = context.order, context.request, server.metadata.name
     attempt = order.status.attempts if order.status else 1
@@ -97,7 +100,7 @@ def _report(
             outcome=outcome,
         )
     )
-    kept = keep(context.evidence_dir, f"{report_name}.html", page.encode())
+    kept = keep(folder, f"{report_name}.html", page.encode())
     spec = BaselineReportSpec(
         request=order.spec.request,
         server=name,

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from pathlib import Path
 
 from pydantic import JsonValue
+from pydantic_core import to_json
 
 from govpool.api.workorder import Evidence
 
 
 def keep(folder: Path, name: str, content: bytes) -> Evidence:
     """Write a file of evidence, durably, and say where it lies and what its SHA-256 is."""
-    path = folder / name
-    draft = path.with_name(f".{name}.part")
+    path, draft = folder / name, folder / f".{name}.part"
     with draft.open("wb") as file:
         file.write(content)
         file.flush()
@@ -30,6 +29,12 @@ def keep(folder: Path, name: str, content: bytes) -> Evidence:
 
 
 def keep_json(folder: Path, name: str, document: JsonValue) -> Evidence:
-    """Write a JSON document as evidence."""
-    text = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True)
-    return keep(folder, name, text.encode() + b"\n")
+    """Write a JSON document as evidence: names in their order, so that the same says the same."""
+    # The standard library's encoder is written in C only where nothing is to be indented.
+    return keep(folder, name, to_json(_ordered(document), indent=1) + b"\n")
+
+
+def _ordered(value: JsonValue) -> JsonValue:
+    if isinstance(value, dict):
+        return {name: _ordered(value[name]) for name in sorted(value)}
+    return [_ordered(item) for item in value] if isinstance(value, list) else value

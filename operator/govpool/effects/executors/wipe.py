@@ -187,13 +187,14 @@ def conclude(
     """The order's result: done only when every disk was verified and no copy is left."""
     results: list[DiskResult] = []
     evidence: list[Evidence] = []
+    folder = context.evidence_dir
     for item in disks:
         key, report = item.disk.key, reports.get(item.disk.key)
         if report is None:
             failure = failures.get(key, "nothing is known of it")
             results.append(_failed(item, failure[:4000], copies[key]))
             continue
-        evidence.append(keep_json(context.evidence_dir, f"wipe-{key}.json", dict(report)))
+        evidence.append(keep_json(folder, f"wipe-{key}.json", dict(report)))
         results.append(_disk(context, item, report, copies[key]))
     failed = [f"{r.disk}: {r.message}" for r in results if not r.ok]
 

@@ -7,7 +7,6 @@ twice or left out.
 
 from __future__ import annotations
 
-import json
 from typing import cast
 
 from govpool.api.base import REQUEST_LABEL, ObjectMeta
@@ -65,9 +64,8 @@ async def issue(
         ),
         spec=signed,
     )
-    document = certificate.model_dump(mode="json", by_alias=True, exclude_none=True)
-    chain = await _write(kube, chain, {"pending": json.dumps(document)})
-    await _finish(kube, chain)
+    pending = certificate.model_dump_json(by_alias=True, exclude_none=True)
+    await _store(kube, await _write(kube, chain, {"pending": pending}), certificate)
     return await kube.get(WipeCertificate, name, request.metadata.namespace)
 
 
@@ -108,7 +106,11 @@ async def _finish(kube: Kube, chain: Json) -> Json:
     data = cast(dict[str, str], chain.get("data") or {})
     if "pending" not in data:
         return chain
-    certificate = WipeCertificate.model_validate_json(data["pending"])
+    return await _store(kube, chain, WipeCertificate.model_validate_json(data["pending"]))
+
+
+async def _store(kube: Kube, chain: Json, certificate: WipeCertificate) -> Json:
+    """Create the certificate, which is the one that is pending, and make it the head."""
     try:
         stored = await kube.create(certificate)
     except KubeError as error:

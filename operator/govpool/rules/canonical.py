@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 
 import rfc8785
 
@@ -47,28 +46,19 @@ def _whole(value: object) -> object:
     return [_whole(item) for item in value] if type(value) is list else value
 
 
-def _plain(document: object) -> bool:
-    """Whether both write the document alike: numbers with a fraction and names beyond ASCII they need not."""
-    left = [document]
-    while left:
-        value = left.pop()
-        kind = type(value)
-        if kind is dict:
-            for name in value:  # type: ignore[attr-defined]
-                if type(name) is not str or not name.isascii():
-                    return False
-            items: Iterable[object] = value.values()  # type: ignore[attr-defined]
-        elif kind is list:
-            items = value  # type: ignore[assignment]
-        else:
-            items = (value,)
-        for item in items:
-            kind = type(item)
-            if kind is dict or kind is list:
-                left.append(item)
-            elif kind is int:
-                if not -SAFE <= item <= SAFE:  # type: ignore[operator]
-                    return False
-            elif kind is not str and kind is not bool and item is not None:
+def _plain(value: object) -> bool:
+    """Whether both write the value alike: numbers with a fraction and names beyond ASCII they need not."""
+    kind = type(value)
+    if kind is dict:
+        for name, item in value.items():  # type: ignore[attr-defined]
+            if type(name) is not str or not name.isascii():
                 return False
-    return True
+            # Nearly everything is a text: it is not worth a call of its own.
+            if type(item) is not str and not _plain(item):
+                return False
+        return True
+    if kind is list:
+        return all(map(_plain, value))  # type: ignore[call-overload]
+    if kind is int:
+        return -SAFE <= value <= SAFE  # type: ignore[operator]
+    return kind is str or kind is bool or value is None

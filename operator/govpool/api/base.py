@@ -169,8 +169,9 @@ class ObjectMeta(Model):
     creation_timestamp: datetime | None = None
     deletion_timestamp: datetime | None = None
     finalizers: tuple[str, ...] = ()
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
+    # Made by a factory, since pydantic copies what may be changed, and does so in Python.
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
     owner_references: tuple[OwnerReference, ...] = ()
     stored_uid: Annotated[str, Field(exclude=True)] = ""
     """UID in this API server of an object that was restored; ``uid`` is then the one that it had before."""

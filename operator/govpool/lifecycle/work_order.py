@@ -23,12 +23,13 @@ from govpool.rules.outcome import lacks
 LEASE = timedelta(seconds=60)
 """A run whose lease was not renewed for so long is lost."""
 FINISHED = (WorkOrderState.SUCCEEDED, WorkOrderState.FAILED)
+_ISSUED = WorkOrderStatus()
 
 
 def decide(observation: OrderObservation) -> Decision:
     """Begin a run when nobody runs the order; a person's order only follows the person's word."""
     order = observation.order
-    status = order.status or WorkOrderStatus()
+    status = order.status or _ISSUED
     if order.paused or (observation.request is not None and observation.request.paused):
         return Decision()
     if order.spec.executor is Executor.PERSON:

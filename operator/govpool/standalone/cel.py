@@ -11,7 +11,7 @@ from typing import Any
 
 import cel as evaluator
 
-from .cel_expressions import CelError, Expression, Scope, compile_expression, escape
+from .cel_expressions import CelError, Expression, compile_expression, escape
 from .cel_reach import Reach, reach
 from .errors import FieldError, forbidden_field, invalid_value
 from .objects import Obj
@@ -197,7 +197,7 @@ class RuleNode:
         raw += [r for nested in node.get("allOf") or () for r in nested.get("x-kubernetes-validations") or ()]
         self.rules = [compile_rule(each, node) for each in raw]
         self._passed: set[str] = set()
-        self._joined: dict[tuple[int, ...], tuple[Reach, Reach, Mapping[str, Callable[..., Any]]]] = {}
+        self._joined: dict[tuple[int, ...], tuple[Reach, Reach, dict[str, Callable[..., Any]]]] = {}
         properties = {
             k: RuleNode(v) for k, v in (node.get("properties") or {}).items() if k != "metadata" or not root
         }
@@ -280,7 +280,7 @@ class RuleNode:
                     self._passed.clear()
                 self._passed.add(seen)
 
-    def _join(self, numbers: tuple[int, ...]) -> tuple[Reach, Reach, Mapping[str, Callable[..., Any]]]:
+    def _join(self, numbers: tuple[int, ...]) -> tuple[Reach, Reach, dict[str, Callable[..., Any]]]:
         """What some of the rules look at, of the value and of the old one, and what they call."""
         found = self._joined.get(numbers)
         if found is None:
@@ -301,27 +301,28 @@ class RuleNode:
         own, before = reach_of.of(value), reach_before.of(old) if known else None
         if self.convert is not None:
             own, before = self.convert(own), self.convert(before) if known else None
-        scopes: dict[bool, Scope] = {}
+        contexts: dict[bool, evaluator.Context] = {}
         for number in numbers:
             rule = self.rules[number]
-            scope = scopes.get(rule.optional_old)
-            if scope is None:
+            context = contexts.get(rule.optional_old)
+            if context is None:
                 variables = {"self": own, "oldSelf": _optional(before) if rule.optional_old else before}
-                scope = scopes[rule.optional_old] = Scope(variables, functions)
-            yield self._check(rule, scope, path)
+                context = evaluator.Context(variables=variables, functions=functions)
+                contexts[rule.optional_old] = context
+            yield self._check(rule, context, path)
 
-    def _check(self, rule: Rule, scope: Scope, path: str) -> FieldError | None:
+    def _check(self, rule: Rule, context: evaluator.Context, path: str) -> FieldError | None:
         where = (path + rule.field_path).lstrip(".") or "<nil>"
         kind = str(self.node.get("type", "object"))
         try:
-            verdict = rule.expression.evaluate_in(scope)
+            verdict = rule.expression.evaluate_in(context)
         except CelError as exc:
             return invalid_value(
                 path or "<nil>", kind, f"{exc} evaluating rule: {rule.message or rule.expression.source}"
             )
         if verdict is True:
             return None
-        message = self._message(rule, scope)
+        message = self._message(rule, context)
         if rule.reason == "FieldValueForbidden":
             return forbidden_field(where, message)
         if rule.reason == "FieldValueDuplicate":
@@ -329,10 +330,10 @@ class RuleNode:
         # Newer API servers leave the value out: of an object they would only tell that it is one.
         return FieldError(where, _REASONS[rule.reason], message)
 
-    def _message(self, rule: Rule, scope: Scope) -> str:
+    def _message(self, rule: Rule, context: evaluator.Context) -> str:
         if rule.message_expression:
             try:
-                text = rule.message_expression.evaluate_in(scope)
+                text = rule.message_expression.evaluate_in(context)
             except CelError:
                 text = None  # upstream falls back to the fixed message as well
             if isinstance(text, str) and text.strip() and "\n" not in text:

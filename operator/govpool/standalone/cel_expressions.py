@@ -187,9 +187,11 @@ class Expression:
             return self._execute(used)
         return self._execute(evaluator.Context(variables=used, functions=dict(self.functions)))
 
-    def evaluate_in(self, scope: Scope) -> Any:
-        """Evaluate among others on the same values; raises CelError as :meth:`evaluate` does."""
-        return self._execute(scope.context(self.variables))
+    def evaluate_in(self, context: evaluator.Context) -> Any:
+        """Evaluate among others on the same values, which the evaluator took over once; raises CelError as
+        :meth:`evaluate` does.
+        """
+        return self._execute(context)
 
     def _execute(self, context: Any) -> Any:
         try:
@@ -198,25 +200,6 @@ class Expression:
             raise CelError(f"no such key: {exc.args[0] if exc.args else ''}") from exc
         except (TypeError, ValueError, RuntimeError, IndexError, ZeroDivisionError, AttributeError) as exc:
             raise CelError(str(exc).split(". CEL does not coerce", maxsplit=1)[0]) from exc
-
-
-class Scope:
-    """Values that several expressions are evaluated on: each is handed to the evaluator once, not once per
-    expression. `functions` is what the expressions call, all of them together.
-    """
-
-    def __init__(self, variables: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> None:
-        self._variables, self._functions = variables, functions
-        self._contexts: dict[frozenset[str], Any] = {}
-
-    def context(self, names: frozenset[str]) -> Any:
-        """What the evaluator needs to evaluate an expression with these variables."""
-        found = self._contexts.get(names)
-        if found is None:
-            used = {name: self._variables[name] for name in names if name in self._variables}
-            found = evaluator.Context(variables=used, functions=dict(self._functions))
-            self._contexts[names] = found
-        return found
 
 
 def _syntax(exc: Exception) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ import cel as evaluator
 
 from .cel_expressions import CelError, Expression, compile_expression, escape
 from .cel_reach import Reach, reach
+from .cel_staying import Staying, staying
 from .errors import FieldError, forbidden_field, invalid_value
 from .objects import Obj
 from .schema import child
@@ -80,8 +80,8 @@ class Rule:
     transition: bool
     looked_at: Mapping[str, Reach]
     """What it and its message look at of ``self`` and of ``oldSelf``."""
-    staying: tuple[tuple[str, ...], ...] | None
-    """Of a rule that only says what stays as it was: the paths that have to be there; None for any other."""
+    staying: Staying | None
+    """Of a rule that only says what stays as it was."""
 
     @property
     def expressions(self) -> list[Expression]:
@@ -106,11 +106,9 @@ class Rule:
         """What it sees of a value and of the old one."""
         return self.looked_at["self"].of(value), None if old is None else self.looked_at["oldSelf"].of(old)
 
-    def keeps(self, value: Any, part: Any, old: Any) -> bool:
-        """Whether all that the rule says is that something stays, and it does; see :func:`_staying`."""
-        if self.staying is None or old is None or part != old:
-            return False
-        return all(_there(value, path) for path in self.staying)
+    def keeps(self, value: Any, old: Any) -> bool:
+        """Whether all that the rule says is that something stays, and it does."""
+        return self.staying is not None and old is not None and self.staying.holds(value, old)
 
     def left_alone(self, part: Any, old: Any) -> bool:
         """Whether all that it sees of a value is what it saw of the old one."""
@@ -145,38 +143,8 @@ def compile_rule(raw: Obj, node: Obj | None = None) -> Rule:
         optional_old=bool(raw.get("optionalOldSelf")),
         transition="oldSelf" in expression.variables,
         looked_at={name: reach(expressions, name).named(node) for name in _SELVES},
-        staying=_staying(expression.source),
+        staying=staying(expression.source),
     )
-
-
-_STAYS = re.compile(r"self((?:\.\w+)*) == oldSelf\1")
-_STAYS_WHERE_GIVEN = (
-    re.compile(r"has\(self((?:\.\w+)+)\) == has\(oldSelf\1\)"),
-    re.compile(r"\(!has\(self((?:\.\w+)+)\) \|\| self\1 == oldSelf\1\)"),
-)
-
-
-def _staying(source: str) -> tuple[tuple[str, ...], ...] | None:
-    """The paths of a rule like `self.a == oldSelf.a && self.b == oldSelf.b`; None for one that says more.
-
-    Whether values are equal needs no evaluator, to which both would have to be handed whole.
-    """
-    paths = []
-    for term in source.split(" && "):
-        if (found := _STAYS.fullmatch(term)) is not None:
-            paths.append(tuple(found[1].split(".")[1:]))
-        elif not any(form.fullmatch(term) for form in _STAYS_WHERE_GIVEN):
-            return None
-    # Some names are written otherwise in an expression than in the object.
-    return None if "__" in source else tuple(paths)
-
-
-def _there(value: Any, path: tuple[str, ...]) -> bool:
-    for name in path:
-        if not isinstance(value, dict) or name not in value:
-            return False
-        value = value[name]
-    return True
 
 
 def _plain(node: Obj) -> bool:
@@ -260,10 +228,10 @@ class RuleNode:
         kept = known and old == value
         asked: dict[int, str] = {}
         for number, rule in enumerate(self.rules):
-            if not rule.asks(update=update, known=known, kept=kept):
+            if not rule.asks(update=update, known=known, kept=kept) or rule.keeps(value, old):
                 continue
             parts = rule.parts(value, old)
-            if rule.keeps(value, *parts) or (old_passed and rule.left_alone(parts[0], old)):
+            if old_passed and rule.left_alone(parts[0], old):
                 continue
             # A rule sees nothing else, no clock either: what has passed once passes again.
             seen = repr((number, known, *parts))

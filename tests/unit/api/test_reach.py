@@ -74,6 +74,9 @@ SOURCES = (
     "self.a == oldSelf.a",
     "'b' in self.a",
     "self.f == 'x' || oldSelf.a.c in self.d",
+    "self.a == oldSelf.a && has(self.f) == has(oldSelf.f) && (!has(self.f) || self.f == oldSelf.f)",
+    "!has(oldSelf.f) || (has(self.f) && self.f == oldSelf.f)",
+    "oldSelf.d.all(x, x in self.d)",
 )
 NUMBERS = st.integers(0, 3)
 PARTS = st.dictionaries(st.sampled_from("bc"), NUMBERS)

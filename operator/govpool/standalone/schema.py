@@ -6,7 +6,7 @@ import copy
 import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import jsonschema_rs
@@ -39,6 +39,8 @@ _KEYWORDS = frozenset(
 _GO_DURATION = re.compile(
     r"^[-+]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))*$"
 )
+_KNOWN_TIMES = 4096
+"""How many dates and times are remembered: an object has the same ones version after version."""
 _BASE64 = re.compile(r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$")
 
 
@@ -49,6 +51,7 @@ def child(path: str, name: str | int) -> str:
     return f"{path}.{name}" if path else name
 
 
+@lru_cache(_KNOWN_TIMES)
 def _is_date_time(text: str) -> bool:
     if not re.match(r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[-+]\d{2}:?\d{2})$", text):
         return False
@@ -59,6 +62,7 @@ def _is_date_time(text: str) -> bool:
     return True
 
 
+@lru_cache(_KNOWN_TIMES)
 def _is_date(text: str) -> bool:
     try:
         date.fromisoformat(text)

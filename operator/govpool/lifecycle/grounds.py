@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -20,7 +20,7 @@ from govpool.lifecycle.observation import RequestObservation
 from govpool.lifecycle.ruling import Ruling, inputs
 from govpool.lifecycle.submission import Submission
 from govpool.messages import Message, message
-from govpool.rules.admission import admit
+from govpool.rules.admission import Application, admit, refusals
 from govpool.rules.billing import billing_start
 from govpool.rules.calendar import WorkCalendar
 from govpool.rules.change import Classification, classify
@@ -140,23 +140,18 @@ def admission(ground: Ground) -> Inputs:
 
 def _admit(
     ground: Ground, application: ApplicationType
-) -> Callable[[CloudResourceRequestSpec], tuple[Refusal, ...]]:
+) -> Callable[[CloudResourceRequestSpec], Iterable[Refusal]]:
     seen = ground.observation
     pool = seen.pool
 
-    def ask(spec: CloudResourceRequestSpec) -> tuple[Refusal, ...]:
+    def ask(spec: CloudResourceRequestSpec) -> Iterable[Refusal]:
         if pool is None:
             return ()
         request = seen.request.model_copy(update={"spec": spec})
-        return admit(
-            request,
-            application,
-            policy=ground.policy,
-            catalog=ground.catalog,
-            pool=pool,
-            quota=seen.quota,
-            now=seen.now,
+        asked = Application(
+            request, application, ground.policy, ground.catalog, pool, seen.quota, seen.now
         )
+        return refusals(asked)
 
     return ask
 

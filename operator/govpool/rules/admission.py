@@ -22,7 +22,7 @@ from govpool.rules.quota import stop_message, stopped
 from govpool.rules.refusal import Refusal
 from govpool.rules.revision import content_of
 
-__all__ = ["Refusal", "admit", "material_rule"]
+__all__ = ["Application", "Refusal", "admit", "material_rule", "refusals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,20 @@ def admit(
     quota: TenantQuota | None,
     now: datetime,
 ) -> tuple[Refusal, ...]:
-    """Why the application can't be put before the authority: every reason, none if it can.
+    """Why the application can't be put before the authority: every reason, none if it can."""
+    asked = Application(request, application, policy, catalog, pool, quota, now)
+    return tuple(refusals(asked))
+
+
+def refusals(asked: Application) -> Iterator[Refusal]:
+    """The reasons one by one, for whoever asks only whether there is any.
 
     What is in force is read from the request's status. A deregistration is held against nothing that could
     keep a unit from leaving: neither validity, catalogue, pool nor standing.
     """
-    asked = Application(request, application, policy, catalog, pool, quota, now)
-    checks = _LEAVING if application is ApplicationType.DEREGISTRATION else _ENTERING
-    return tuple(refusal for check in checks for refusal in check(asked))
+    checks = _LEAVING if asked.type is ApplicationType.DEREGISTRATION else _ENTERING
+    for check in checks:
+        yield from check(asked)
 
 
 def _policy_validity(asked: Application) -> Iterator[Refusal]:

@@ -119,7 +119,7 @@ def _above(
 
 def dimensions(content: RequestContent, catalog: ServiceCatalog) -> dict[Dimension, Decimal]:
     """What a change is measured in (BZ-22), without what is there for a time. Raises UnknownItem."""
-    held = amounts(content.model_copy(update={"term": Term(kind=content.term.kind)}), catalog)
+    held = amounts(_for_good(content), catalog)
     return {
         Dimension.SERVERS: Decimal(held.servers),
         Dimension.VCPU: Decimal(held.vcpu),
@@ -128,6 +128,13 @@ def dimensions(content: RequestContent, catalog: ServiceCatalog) -> dict[Dimensi
         Dimension.BANDWIDTH: Decimal(held.bandwidth_mbps),
         Dimension.FEE: fee_per_year(content, catalog),
     }
+
+
+def _for_good(content: RequestContent) -> RequestContent:
+    """The content without what is there for a time: itself, where nothing is."""
+    if not content.term.temporary:
+        return content
+    return content.model_copy(update={"term": Term(kind=content.term.kind)})
 
 
 def _new_item(approved: RequestContent, wanted: RequestContent, catalog: ServiceCatalog) -> str | None:

@@ -6,7 +6,7 @@ turned its answer is told; the nearest of its kind is looked for by bisection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -32,7 +32,7 @@ from govpool.rules.refusal import Refusal
 MOST = 100
 """Servers that a group may have (the kind's own limit)."""
 Classify = Callable[[RequestContent], Classification]
-Admit = Callable[[CloudResourceRequestSpec], tuple[Refusal, ...]]
+Admit = Callable[[CloudResourceRequestSpec], Iterable[Refusal]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,9 +252,10 @@ def other_admission(
         without = spec.model_copy(update={"materials": rest})
         candidates.append((message("audit.otherwise.if-paper", material=kind.value), without))
     for text, other in candidates:
-        refusals = admit(other)
-        if refusals:
-            found.append(OtherSpec(text, other, refusals[0].reason, stands=True))
+        # The first reason is enough: the others are not looked for.
+        refusal = next(iter(admit(other)), None)
+        if refusal is not None:
+            found.append(OtherSpec(text, other, refusal.reason, stands=True))
     return tuple(found)
 
 

@@ -323,9 +323,8 @@ class Operator:
         return "ok"
 
     def look_again(self, key: Key, decision: Decision) -> None:
-        """Reconcile the key again when the decision says so."""
-        if decision.look_again is not None:
-            self.queue.add_at(key, decision.look_again)
+        """Reconcile the key again when the decision says so; it knows all that an earlier one waited for."""
+        self.queue.look_at(key, decision.look_again)
 
 
 def readable(kind: type[Resource], document: Json) -> Resource | None:

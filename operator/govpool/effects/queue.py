@@ -58,20 +58,25 @@ class WorkQueue:
     def add_at(self, key: Key, due: datetime) -> None:
         """Reconcile the key at a time; the earlier of two times stands until it has come."""
         known = self._due_of.get(key)
-        if known is not None and known <= due:
-            return
+        if known is None or due < known:
+            self._schedule(key, due)
+
+    def look_at(self, key: Key, due: datetime | None) -> None:
+        """Reconcile the key at this time, whatever time was known before; None: at none."""
+        if due is None:
+            self._due_of.pop(key, None)
+        elif self._due_of.get(key) != due:
+            self._schedule(key, due)
+
+    def _schedule(self, key: Key, due: datetime) -> None:
         self._due_of[key] = due
         if len(self._due) > 2 * len(self._due_of) + SLACK:
-            # Times that an earlier one overtook stay in the heap until they come, which may be in a year.
+            # Times that another one overtook stay in the heap until they come, which may be in a year.
             self._due = [(at, of) for of, at in self._due_of.items()]
             heapq.heapify(self._due)
         else:
             heapq.heappush(self._due, (due, key))
         self._moved.set()
-
-    def drop_due(self, key: Key) -> None:
-        """Forget when the key was to be reconciled: what it was to be looked at for was seen since."""
-        self._due_of.pop(key, None)
 
     def retry(self, key: Key) -> float:
         """Reconcile the key again after a back-off that doubles with each failure; the delay in seconds."""

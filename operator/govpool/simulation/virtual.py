@@ -114,7 +114,7 @@ class SimulatedOperator(Operator):
             super().look_again(key, decision)
         elif key[0] == CloudServer.DEFINITION.kind:
             # What it was to be looked at for again has been seen to be done.
-            self.queue.drop_due(key)
+            self.queue.look_at(key, None)
 
     def stirred(self) -> None:
         """Something happened in a pool: everything in it is looked at."""

@@ -129,6 +129,31 @@ async def test_the_earlier_of_two_times_stands() -> None:
         assert await nothing_comes(queue), "what an earlier time overtook must not come again"
 
 
+async def test_a_look_at_a_time_takes_the_place_of_every_time_before() -> None:
+    clock = HandClock()
+    queue = WorkQueue(clock)
+    async with heap(queue):
+        queue.look_at(A, clock.now() + timedelta(days=1))
+        queue.look_at(A, clock.now() + timedelta(days=30))
+        queue.look_at(B, clock.now() + timedelta(days=1))
+        queue.look_at(B, None)
+        clock.move(timedelta(days=29))
+        assert await nothing_comes(queue)
+        clock.move(timedelta(days=1))
+        assert await soon(queue) == A
+        queue.done(A)
+        assert await nothing_comes(queue) and queue.scheduled == 0
+
+
+def test_one_time_asked_for_again_and_again_stands_in_the_heap_once() -> None:
+    clock = HandClock()
+    queue = WorkQueue(clock)
+    due = clock.now() + timedelta(days=1)
+    for _ in range(10):
+        queue.look_at(A, due)
+    assert len(queue._due) == 1
+
+
 async def test_a_clock_moved_by_a_month_brings_all_that_came_due() -> None:
     clock = HandClock()
     queue = WorkQueue(clock)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
 
-from govpool.api.base import API_VERSION, Resource
+from govpool.api.base import API_VERSION, Model, Resource, wire_name
 from govpool.api.crd import custom_resource_definition
 from govpool.effects.kube import Json
 from govpool.effects.kube_errors import KubeError
@@ -52,6 +52,15 @@ def _without_old_status(document: Json, before: Json) -> Json:
     if document.get("status") is not before.get("status"):
         return document
     return {name: part for name, part in document.items() if name != "status"}
+
+
+@cache
+def unruled(kind: type[Resource], status: type[Model]) -> set[str]:
+    """Fields of the status that no rule looks at where it stays: handing them over would cost more than all
+    that changes.
+    """
+    seen = _schema(kind)[1].sees("status")
+    return {f for f in status.model_fields if not seen.whole and wire_name(f) not in seen.below}
 
 
 def copied(document: Json) -> Json:

@@ -15,7 +15,7 @@ from govpool.api.base import FINALIZER, REQUEST_LABEL, SETTLED_LABEL, Model, Res
 from govpool.api.kinds import KINDS
 from govpool.effects.kube import Json, Kube
 from govpool.effects.kube_errors import KubeError
-from govpool.simulation.door import Door, copied, merged
+from govpool.simulation.door import Door, copied, merged, unruled
 from govpool.simulation.loop import WRITE_TAKES, VirtualClock, VirtualLoop
 from govpool.standalone.selectors import parse_labels
 
@@ -23,8 +23,6 @@ R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
 Written = Callable[[Resource | None, Resource | None], None]
 """Told of every write: the object before and after; None: it was not there, it is gone."""
-UNRULED = {"addresses", "citations", "conditions", "deadlines", "history", "stages"}
-"""Long lists of a status that no rule speaks of; checking them would cost more than all that changes."""
 _NOT_SPEC = ("api_version", "kind", "metadata", "status")
 _UIDS = uuid.UUID("6f1d9c0a-7a3c-5f43-9d0e-2b1f0c6a4e11")
 
@@ -347,7 +345,8 @@ class MemoryKube(Kube):
 
 def _document(resource: Resource, *, whole: bool = True) -> Json:
     """The object as it travels; not ``whole``: as much as rules about an edit of its spec can speak of."""
-    left_out = None if whole else {"status": UNRULED}
+    status: Model | None = getattr(resource, "status", None)
+    left_out = None if whole or status is None else {"status": unruled(type(resource), type(status))}
     return cast(Json, resource.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=left_out))
 
 

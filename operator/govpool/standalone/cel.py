@@ -183,6 +183,18 @@ class RuleNode:
         """How its values are converted; asked for only where a rule is evaluated."""
         return conversion(self.node)
 
+    def sees(self, name: str) -> Reach:
+        """What is looked at of a property that stays as it was: by the rules here, and by those in it that
+        compare.
+        """
+        found = Reach()
+        for looked_at in (each for rule in self.rules for each in rule.looked_at.values()):
+            found.join(looked_at if looked_at.whole else looked_at.below.get(name, Reach()))
+        branch = self.properties.get(name) or self.extra
+        if branch and branch._compares:
+            found.add(())
+        return found
+
     def __bool__(self) -> bool:
         return bool(self.rules or self.properties or self.items or self.extra)
 

@@ -11,7 +11,9 @@ from tests.unit.simulation.simulation_ground import ground, scenario
 from govpool.api.base import FINALIZER, ObjectMeta, OwnerReference, Resource
 from govpool.api.cloudresourcerequest import CloudResourceRequest, CloudResourceRequestStatus, RequestPhase
 from govpool.api.tenantquota import TenantQuota
+from govpool.effects.kube import Json
 from govpool.effects.kube_errors import KubeError
+from govpool.simulation.door import unruled
 from govpool.simulation.kube import MemoryKube
 from govpool.simulation.loop import VirtualClock, VirtualLoop
 
@@ -84,6 +86,17 @@ async def test_what_the_crd_refuses_is_refused(kube: MemoryKube) -> None:
         kube.patch(CloudResourceRequest, "system", UNIT, {"spec": {"pool": "other"}})
     with pytest.raises(KubeError, match="unknown field"):
         kube.patch(CloudResourceRequest, "system", UNIT, {"spec": {"sistem": {}}})
+
+
+async def test_a_rule_about_an_edit_sees_of_the_status_what_it_asks_for(kube: MemoryKube) -> None:
+    kube.post(CloudResourceRequest, document())
+    leaving: Json = {"state": "Deregistered", "deregistration": {"reason": "SupersededBySuperiorPlatform"}}
+    left = kube.patch(CloudResourceRequest, "system", UNIT, {"spec": leaving})
+    await kube.write_status(left, CloudResourceRequestStatus(phase=RequestPhase.DEREGISTERING))
+    with pytest.raises(KubeError, match="deregistration"):
+        kube.patch(CloudResourceRequest, "system", UNIT, {"spec": {"state": "Active"}})
+    assert "phase" not in unruled(CloudResourceRequest, CloudResourceRequestStatus)
+    assert "conditions" in unruled(CloudResourceRequest, CloudResourceRequestStatus)
 
 
 async def test_no_object_without_its_namespace(kube: MemoryKube) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from govpool.api.cloudresourcerequest import CloudResourceRequest
 from govpool.api.workorder import WorkOrder
@@ -21,7 +21,7 @@ class Rests:
     """The last observation of each request that was left with nothing to do."""
 
     def __init__(self) -> None:
-        self._known: dict[Key, tuple[RequestObservation, Decision]] = {}
+        self._known: dict[Key, tuple[RequestObservation, Decision, datetime]] = {}
 
     def forget(self) -> None:
         """Drop everything: nobody asks any more."""
@@ -32,11 +32,8 @@ class Rests:
         known = self._known.get(observation.request.key)
         if known is None or not same_around(known[0], observation):
             return None
-        before, decision = known
-        due = decision.look_again
-        if observation.now - before.now > A_MOMENT or (due is not None and observation.now >= due):
-            return None
-        return decision
+        _, decision, until = known
+        return decision if observation.now < until else None
 
     def took(
         self,
@@ -55,4 +52,11 @@ class Rests:
             return
         if len(self._known) >= REMEMBERED:
             del self._known[next(iter(self._known))]
-        self._known[key] = rest, Decision(look_again=decision.look_again)
+        self._known[key] = rest, Decision(look_again=decision.look_again), _until(rest, decision)
+
+
+def _until(rest: RequestObservation, decision: Decision) -> datetime:
+    """When it may be otherwise by itself: a clock may strike in the very moment."""
+    clocks = rest.request.status.deadlines if rest.request.status else []
+    times = (decision.look_again, *(clock.due for clock in clocks if not clock.overdue))
+    return min([rest.now + A_MOMENT, *(time for time in times if time is not None)])

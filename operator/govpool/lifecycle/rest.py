@@ -10,6 +10,7 @@ from dataclasses import fields, replace
 
 from govpool.api.cloudresourcerequest import CloudResourceRequest, CloudResourceRequestStatus
 from govpool.api.workorder import Executor, WorkOrder
+from govpool.lifecycle import restored
 from govpool.lifecycle.actions import Announce, Create, Record, WriteStatus
 from govpool.lifecycle.decision import Decision
 from govpool.lifecycle.observation import RequestObservation
@@ -26,12 +27,13 @@ TOLD = frozenset(
         "history",
         "next_look",
         "observed_generation",
+        "phase",
         "stages",
         "who",
     }
 )
 """Fields of a request's status that only tell people how things stand. A decision carries them on as they are
-where it says the same, and goes by none of them.
+where it says the same, and goes by none of them; by the phase only of what was restored and not yet adopted.
 """
 RUN_HERE = (Executor.LOCAL, Executor.JOB)
 """Of these orders a request says the same from their issue to their end."""
@@ -61,6 +63,8 @@ def at_rest(
     as they are now known, are not what was written: the next look may find something to do.
     """
     request, status = observation.request, observation.request.status
+    if restored.awaits(request):
+        return None
     issued: list[WorkOrder] = []
     for action in decision.actions:
         match action:

@@ -9,7 +9,12 @@ import pytest
 
 from govpool.api.approval import RequestReference
 from govpool.api.base import ObjectMeta
-from govpool.api.cloudresourcerequest import CloudResourceRequest, CloudResourceRequestStatus
+from govpool.api.cloudresourcerequest import (
+    CloudResourceRequest,
+    CloudResourceRequestStatus,
+    RequestPhase,
+)
+from govpool.api.origin import RequestOrigin
 from govpool.api.workorder import (
     Executor,
     WorkOrder,
@@ -59,6 +64,19 @@ def test_what_only_told_is_at_rest_until_something_around_it_changes() -> None:
     assert not same_around(rest, replace(LOOK, request=again))
     assert not same_around(rest, replace(LOOK, request=WRITTEN, language="zh"))
     assert not same_around(rest, replace(LOOK, request=WRITTEN, orders=(order(Executor.LOCAL),)))
+
+
+def test_what_was_restored_is_looked_at_until_it_is_adopted() -> None:
+    origin = RequestOrigin(uid="1", created=NOW, taken=NOW, restored=NOW)
+    for adopted in (None, NOW):
+        before = BEFORE.model_copy(update={"origin": origin.model_copy(update={"adopted": adopted})})
+        after = before.model_copy(update={"phase": RequestPhase.DEREGISTERED})
+        request = REQUEST.model_copy(update={"status": before})
+        written = WRITTEN.model_copy(update={"status": after})
+        rest = at_rest(
+            RequestObservation(request, NOW), Decision((WriteStatus(request, after),)), written, ()
+        )
+        assert (rest is None) is (adopted is None)
 
 
 def test_what_did_something_or_met_another_writer_is_looked_at_again() -> None:

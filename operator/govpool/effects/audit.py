@@ -197,7 +197,7 @@ class Trail:
         changed = {
             unit: chain.safe
             for unit, chain in self._chains.items()
-            if chain.safe is not None and chain.safe != chain.anchored
+            if chain.safe is not None and chain.safe is not chain.anchored
         }
         if changed:
             await self._write(changed)
@@ -241,14 +241,16 @@ class Trail:
 
     async def _write(self, changed: dict[str, Anchor]) -> None:
         found = await self._anchors()
-        known = read_anchors(found)
+        texts = _texts(found)
+        known = _read({unit: texts[unit] for unit in changed if unit in texts})
         # Another operator may be further: an anchor never goes back.
         ahead = {u: a for u, a in changed.items() if u not in known or known[u].sequence < a.sequence}
+        written = {unit: anchor.text for unit, anchor in ahead.items()}
         body = cast(
             Json,
             {
                 **(found or {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": ANCHORS}}),
-                "data": {unit: anchor.text for unit, anchor in sorted({**known, **ahead}.items())},
+                "data": dict(sorted({**texts, **written}.items())),
             },
         )
         if found is None:
@@ -261,8 +263,16 @@ class Trail:
 
 def read_anchors(config_map: Json | None) -> dict[str, Anchor]:
     """Anchors by unit. What is no anchor is left out: `audit verify` then finds records without one."""
+    return _read(_texts(config_map))
+
+
+def _texts(config_map: Json | None) -> dict[str, str]:
+    return cast("dict[str, str]", (config_map or {}).get("data") or {})
+
+
+def _read(texts: Mapping[str, str]) -> dict[str, Anchor]:
     found: dict[str, Anchor] = {}
-    for unit, text in cast("dict[str, str]", (config_map or {}).get("data") or {}).items():
+    for unit, text in texts.items():
         try:
             found[unit] = Anchor.read(text)
         except ValueError:

@@ -102,7 +102,8 @@ class Verdict:
 
 def record_hash(spec: AuditRecordSpec) -> str:
     """SHA-256 of the RFC 8785 form of everything in the spec but ``hash``."""
-    document = spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"hash"})
+    document = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    del document["hash"]
     return sha256_of(document)
 
 

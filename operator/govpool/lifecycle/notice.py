@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from govpool.api.base import Condition, ConditionStatus
+from govpool.api.base import ConditionStatus
 from govpool.api.cloudpolicy import CloudPolicy
 from govpool.api.cloudresourcerequest import CloudResourceRequest
 from govpool.api.policy_rectification import NoticeRule
@@ -19,7 +19,7 @@ from govpool.api.rectificationnotice import (
 )
 from govpool.api.tenantquota import Standing, TenantQuota, TenantQuotaStatus
 from govpool.lifecycle.actions import Action, Announce, WriteQuota, WriteStatus
-from govpool.lifecycle.conditions import condition, merged
+from govpool.lifecycle.conditions import Said, condition, merged
 from govpool.lifecycle.decision import Decision
 from govpool.lifecycle.enforcement import taken
 from govpool.messages import Language, Message, message
@@ -148,7 +148,7 @@ def _conditions(
     judgement: NoticeJudgement,
     after: RectificationNoticeStatus,
     article: str,
-) -> list[Condition]:
+) -> list[Said]:
     true, false = ConditionStatus.TRUE, ConditionStatus.FALSE
     closed = after.state in (NoticeState.RECTIFIED, NoticeState.WITHDRAWN)
     found = [
@@ -234,7 +234,7 @@ def _condition(
     reason: str,
     text: Message,
     article: str = "",
-) -> Condition:
+) -> Said:
     return condition(
         type_,
         status,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from govpool.api.base import Condition, ConditionStatus
+from govpool.api.base import ConditionStatus
 from govpool.api.cloudpool import Allocated, CloudPoolStatus, PoolState
 from govpool.api.policy_evidence import EvidenceSubject
 from govpool.api.policy_pool import PeriodicDue
 from govpool.lifecycle import pool_survey, provider_exit
 from govpool.lifecycle.actions import WriteStatus
-from govpool.lifecycle.conditions import condition, merged
+from govpool.lifecycle.conditions import Said, condition, merged
 from govpool.lifecycle.decision import Decision
 from govpool.lifecycle.observation import PoolObservation, Unknown
 from govpool.lifecycle.wanted import held
@@ -93,7 +93,7 @@ def _reports_due(observation: PoolObservation) -> list[PeriodicDue]:
     return own + reporting.due(policy.spec, pool.spec.reports, since, observation.now, of_units=True)
 
 
-def _evidence(observation: PoolObservation) -> list[Condition]:
+def _evidence(observation: PoolObservation) -> list[Said]:
     """YY-32, BZ-32, JN-25: assessments of the platform that are missing or no longer valid."""
     pool, policy = observation.pool, observation.policy
     if policy is None or not any(r.subject is EvidenceSubject.PLATFORM for r in policy.spec.evidence):
@@ -114,7 +114,7 @@ def _evidence(observation: PoolObservation) -> list[Condition]:
     ]
 
 
-def _parties(observation: PoolObservation) -> list[Condition]:
+def _parties(observation: PoolObservation) -> list[Said]:
     """YY-12, YY-13: what stands against the parties of the pool's contracts."""
     pool, policy = observation.pool, observation.policy
     if policy is None or policy.spec.parties is None or not pool.spec.parties:

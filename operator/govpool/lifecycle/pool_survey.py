@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from govpool.api.base import Condition, ConditionStatus
+from govpool.api.base import ConditionStatus
 from govpool.api.cloudpool import CloudPool, CloudPoolStatus, PoolState
 from govpool.api.pool_drift import PoolUnit, UnitCeiling, UnknownResource
 from govpool.api.tenantquota import TenantQuota
-from govpool.lifecycle.conditions import condition
+from govpool.lifecycle.conditions import Said, condition
 from govpool.lifecycle.observation import PoolObservation, Survey, Unknown
 from govpool.messages import Message, message
 from govpool_providers.base import UnitLimits, UnitSeen, UnitWant
@@ -103,9 +103,9 @@ def _unit(unit: str, seen: UnitSeen, quota: TenantQuota, observation: PoolObserv
     return PoolUnit(unit=unit, project=seen.project, limits=ceiling, fits=fits)
 
 
-def conditions(observation: PoolObservation, after: CloudPoolStatus) -> list[Condition]:
+def conditions(observation: PoolObservation, after: CloudPoolStatus) -> list[Said]:
     """Whether everything in the pool is known, and whether units have what their quota says."""
-    told: list[Condition] = []
+    told: list[Said] = []
     looked = any(one.type == UNKNOWN for one in after.conditions)
     if looked or isinstance(observation.surveyed.survey, Survey):
         strange = after.unknown_resources
@@ -121,7 +121,7 @@ def conditions(observation: PoolObservation, after: CloudPoolStatus) -> list[Con
     return told
 
 
-def _told(observation: PoolObservation, type_: str, true: bool, reason: str, text: Message) -> Condition:
+def _told(observation: PoolObservation, type_: str, true: bool, reason: str, text: Message) -> Said:
     return condition(
         type_,
         ConditionStatus.TRUE if true else ConditionStatus.FALSE,

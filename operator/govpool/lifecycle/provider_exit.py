@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from govpool.api.base import Condition, ConditionStatus
+from govpool.api.base import ConditionStatus
 from govpool.api.cloudpolicy import CloudPolicySpec, Role
 from govpool.api.cloudpool import CloudPool, PoolState
 from govpool.api.cloudresourcerequest import CloudResourceRequest, Deadline, RequestPhase
 from govpool.api.cloudserver import CloudServer, ServerPhase
 from govpool.api.pool_exit import ExitPlanEntry, ExitProgress, ExitTask, ExitTaskState, PoolExitStatus
-from govpool.lifecycle.conditions import MAX_MESSAGE, condition
+from govpool.lifecycle.conditions import MAX_MESSAGE, Said, condition
 from govpool.lifecycle.observation import PoolObservation, RequestObservation, Unknown
 from govpool.lifecycle.wanted import server_phase
 from govpool.messages import Message, message
@@ -182,7 +182,7 @@ def closed_at(observation: PoolObservation) -> datetime | None:
     return observation.now
 
 
-def conditions(observation: PoolObservation) -> list[Condition]:
+def conditions(observation: PoolObservation) -> list[Said]:
     """``Exit`` while the provider leaves, ``Closed`` when the pool's closing was asked for."""
     pool, policy = observation.pool, observation.policy
     found = []
@@ -195,7 +195,7 @@ def conditions(observation: PoolObservation) -> list[Condition]:
     return found
 
 
-def _exit(observation: PoolObservation, policy: CloudPolicySpec) -> Condition:
+def _exit(observation: PoolObservation, policy: CloudPolicySpec) -> Said:
     exit_ = observation.pool.spec.exit
     spans = rules.terms(policy, exit_) if exit_ else None
     if exit_ is None or spans is None:
@@ -214,7 +214,7 @@ def _exit(observation: PoolObservation, policy: CloudPolicySpec) -> Condition:
     return _told(observation, "Exit", ConditionStatus.TRUE, "Transition", text, spans.clause)
 
 
-def _closed(observation: PoolObservation) -> Condition:
+def _closed(observation: PoolObservation) -> Said:
     at = closed_at(observation)
     under = _clause(observation)
     if at is not None:
@@ -246,7 +246,7 @@ def _told(
     reason: str,
     text: Message,
     under: str = "",
-) -> Condition:
+) -> Said:
     return condition(
         type_,
         status,
@@ -260,7 +260,7 @@ def _told(
 
 
 # -- a request in the pool -----------------------------------------------------------------------
-def told(observation: RequestObservation) -> list[Condition]:
+def told(observation: RequestObservation) -> list[Said]:
     """The request's condition ``ProviderExit``, while its pool's provider leaves."""
     found, _ = of_request(observation)
     return [found] if found else []
@@ -272,7 +272,7 @@ def deadlines(observation: RequestObservation) -> list[Deadline]:
     return [due] if due else []
 
 
-def of_request(observation: RequestObservation) -> tuple[Condition | None, Deadline | None]:
+def of_request(observation: RequestObservation) -> tuple[Said | None, Deadline | None]:
     """What a request shows while its pool's provider leaves: condition ``ProviderExit`` and a deadline."""
     pool, request = observation.pool, observation.request
     if pool is None or pool.spec.state not in ENDING or _ended(request):

@@ -7,7 +7,7 @@ from govpool.api.cloudpolicy import CloudPolicy
 from govpool.api.cloudresourcerequest import CloudResourceRequestStatus, RequestPhase, StageState
 from govpool.lifecycle import provider_exit, terms
 from govpool.lifecycle.clocks import overdue_text
-from govpool.lifecycle.conditions import condition, merged
+from govpool.lifecycle.conditions import Said, condition, merged
 from govpool.lifecycle.decision import StageResult
 from govpool.lifecycle.observation import RequestObservation
 from govpool.lifecycle.submission import Submission
@@ -28,9 +28,9 @@ def told(
     type_: str,
     status: ConditionStatus,
     reason: str,
-    text: Message,
+    text: Message | str,
     article: str = "",
-) -> Condition:
+) -> Said:
     """A condition of the request, in the operator's language."""
     return condition(
         type_,
@@ -44,7 +44,7 @@ def told(
     )
 
 
-def with_others(status: CloudResourceRequestStatus, *more: Condition) -> list[Condition]:
+def with_others(status: CloudResourceRequestStatus, *more: Said) -> list[Condition]:
     """The conditions told before, with these in place of those of the same type."""
     types = {item.type for item in more}
     return merged(status.conditions, [*(c for c in status.conditions if c.type not in types), *more])
@@ -56,7 +56,7 @@ def conditions(
     found: Submission,
     results: tuple[StageResult, ...],
     after: CloudResourceRequestStatus,
-) -> list[Condition]:
+) -> list[Said]:
     """Every condition of the request, in the order in which people read them."""
     true, false = ConditionStatus.TRUE, ConditionStatus.FALSE
     ready = after.phase in (RequestPhase.IN_SERVICE, RequestPhase.DEREGISTERED)
@@ -77,7 +77,7 @@ def conditions(
             result.stage.value,
             STATE_CONDITION[result.state],
             result.state.value,
-            message("Verbatim", text=stage.message),
+            stage.message,
             result.clause,
         )
         for result, stage in zip(results, after.stages, strict=True)
@@ -103,7 +103,7 @@ def conditions(
     return found_conditions
 
 
-def _drifted(observation: RequestObservation) -> list[Condition]:
+def _drifted(observation: RequestObservation) -> list[Said]:
     """That somebody changed servers in the pool, and which."""
     apart = [
         f"{server.metadata.name} ({'; '.join(server.status.drift)})"
@@ -116,7 +116,7 @@ def _drifted(observation: RequestObservation) -> list[Condition]:
     return [told(observation, "Drifted", ConditionStatus.TRUE, "Drifted", text)]
 
 
-def _findings(observation: RequestObservation, after: CloudResourceRequestStatus) -> Condition:
+def _findings(observation: RequestObservation, after: CloudResourceRequestStatus) -> Said:
     """What stands against the request; the first that is more than a proposal gives the reason."""
     first = next((one for one in after.findings if not one.soft), after.findings[0])
     texts = " ".join(f"{one.text} [{one.article}]" for one in after.findings)
@@ -124,7 +124,7 @@ def _findings(observation: RequestObservation, after: CloudResourceRequestStatus
     return told(observation, "Findings", ConditionStatus.TRUE, first.finding.value, text)
 
 
-def _admitted(observation: RequestObservation, found: Submission) -> Condition:
+def _admitted(observation: RequestObservation, found: Submission) -> Said:
     if not found.refusals:
         return told(
             observation, "Admitted", ConditionStatus.TRUE, "Admitted", message("Admitted"), found.classified
@@ -134,10 +134,10 @@ def _admitted(observation: RequestObservation, found: Submission) -> Condition:
         r.message.render(observation.language) + (f" [{r.clause}]" if r.clause else "")
         for r in found.refusals
     )
-    return told(observation, "Admitted", ConditionStatus.FALSE, first.reason, message("Verbatim", text=texts))
+    return told(observation, "Admitted", ConditionStatus.FALSE, first.reason, texts)
 
 
-def _approved(observation: RequestObservation, found: Submission) -> Condition:
+def _approved(observation: RequestObservation, found: Submission) -> Said:
     if found.pending is not None:
         step, role = found.pending.judgement.step, found.pending.judgement.role
         text = message(

@@ -22,7 +22,7 @@ from govpool.api.origin import RequestOrigin
 from govpool.api.rectification_words import Enforcement
 from govpool.api.wipecertificate import WipeCertificate
 from govpool.lifecycle.actions import Action, IssueCertificate, LetGo
-from govpool.lifecycle.conditions import condition
+from govpool.lifecycle.conditions import Said, condition
 from govpool.lifecycle.enforcement import holds
 from govpool.lifecycle.observation import RequestObservation, SeenInPool, ServerObservation
 from govpool.messages import Message, message
@@ -46,7 +46,7 @@ def origin_of(request: CloudResourceRequest | None) -> RequestOrigin | None:
 
 
 # -- servers -------------------------------------------------------------------------------------
-def server_condition(observation: ServerObservation, seen: SeenInPool) -> Condition:
+def server_condition(observation: ServerObservation, seen: SeenInPool) -> Said:
     """Whether the server is in the pool as the backup says; if not, in what it differs."""
     found = difference(observation, seen)
     return condition(
@@ -194,7 +194,7 @@ def _uncertified(servers: Iterable[CloudServer], certificates: Iterable[WipeCert
     ]
 
 
-def conditions(observation: RequestObservation, status: CloudResourceRequestStatus) -> list[Condition]:
+def conditions(observation: RequestObservation, status: CloudResourceRequestStatus) -> list[Said]:
     """For a restored request: whether govpool acts on it again, and who must do what if not."""
     origin = status.origin
     if origin is None:

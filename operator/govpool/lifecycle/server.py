@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from govpool.api.base import FINALIZER, Condition, ConditionStatus
+from govpool.api.base import FINALIZER, ConditionStatus
 from govpool.api.cloudserver import (
     BaselineSummary,
     CloudServer,
@@ -31,7 +31,7 @@ from govpool.lifecycle.actions import (
     SetPower,
     WriteStatus,
 )
-from govpool.lifecycle.conditions import MAX_MESSAGE, condition, merged
+from govpool.lifecycle.conditions import MAX_MESSAGE, Said, condition, merged
 from govpool.lifecycle.decision import Decision
 from govpool.lifecycle.disks import deletions, seen_disks, with_results
 from govpool.lifecycle.drift import Drift
@@ -370,7 +370,7 @@ def faulted(
 
 def _condition(
     observation: ServerObservation, type_: str, status: ConditionStatus, reason: str, text: Message
-) -> Condition:
+) -> Said:
     return condition(
         type_,
         status,
@@ -424,7 +424,7 @@ def _write(
     return Decision((*writes, *actions), look_at)
 
 
-def _held(observation: ServerObservation, hold: ServerHold) -> Condition:
+def _held(observation: ServerObservation, hold: ServerHold) -> Said:
     """What a notice enforces on the server, for people to see."""
     text = message("server.ShutDown", notice=hold.notice)
     if hold.action is Enforcement.ISOLATION:

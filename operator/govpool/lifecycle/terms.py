@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
-from govpool.api.base import Condition, ConditionStatus
+from govpool.api.base import ConditionStatus
 from govpool.api.cloudpolicy import CloudPolicySpec
 from govpool.api.cloudresourcerequest import ApprovedRevision, CloudResourceRequestStatus, Happening
 from govpool.lifecycle.clocks import clocks_told, happening
-from govpool.lifecycle.conditions import condition
+from govpool.lifecycle.conditions import Said, condition
 from govpool.lifecycle.emergency import in_force
 from govpool.lifecycle.observation import RequestObservation
 from govpool.lifecycle.spans import asked_of, holds, old_environment, papers_wanted
@@ -182,7 +182,7 @@ def conditions(
     policy: CloudPolicySpec,
     found: Submission,
     after: CloudResourceRequestStatus,
-) -> list[Condition]:
+) -> list[Said]:
     """What people ask about spans of use; each only where there is something to tell."""
     parts = (
         _disks_condition(observation, policy, after),
@@ -196,7 +196,7 @@ def conditions(
 
 def _say(
     observation: RequestObservation, type_: str, reason: str, text: Message, *, true: bool, under: str = ""
-) -> Condition:
+) -> Said:
     return condition(
         type_,
         ConditionStatus.TRUE if true else ConditionStatus.FALSE,
@@ -211,7 +211,7 @@ def _say(
 
 def _disks_condition(
     observation: RequestObservation, policy: CloudPolicySpec, after: CloudResourceRequestStatus
-) -> Condition | None:
+) -> Said | None:
     """BZ-24: what does not go when an emergency ends, because no volume shrinks."""
     use, disks = after.emergency, _staying(observation, after)
     if not disks or use is None or use.ends is None or policy.emergency is None:
@@ -229,7 +229,7 @@ def _papers_condition(
     policy: CloudPolicySpec,
     found: Submission,
     after: CloudResourceRequestStatus,
-) -> Condition | None:
+) -> Said | None:
     """YY-23, JN-13, BZ-24: whether papers of what was issued in an emergency are missing."""
     use, approved = after.emergency, found.approved
     if use is None or use.issued is None or approved is None or policy.emergency is None:
@@ -256,7 +256,7 @@ def _papers_condition(
 
 def _cycles_condition(
     observation: RequestObservation, policy: CloudPolicySpec, approved: ApprovedRevision | None
-) -> Condition | None:
+) -> Said | None:
     if approved is None or not approved.content.business_cycles:
         return None
     if policy.business_cycles is None:
@@ -274,7 +274,7 @@ def _cycles_condition(
 
 def _old_environment_condition(
     observation: RequestObservation, policy: CloudPolicySpec, found: Submission
-) -> Condition | None:
+) -> Said | None:
     kept = old_environment(observation, policy, found)
     if kept is None:
         return None
@@ -293,7 +293,7 @@ def _old_environment_condition(
     return _say(observation, "OldEnvironmentKept", "MayGo", text, true=True, under=under)
 
 
-def _queued_condition(observation: RequestObservation, found: Submission) -> Condition | None:
+def _queued_condition(observation: RequestObservation, found: Submission) -> Said | None:
     """An approved revision that waits for what leaves under the one before it."""
     if found.queued is None or found.approved is None:
         return None

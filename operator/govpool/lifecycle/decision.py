@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from govpool.api.cloudpolicy import Role, Stage, StageRule
 from govpool.api.cloudresourcerequest import StageState
@@ -19,9 +20,9 @@ class Decision:
     look_again: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StageResult:
-    """What a stage answers: Done, Waiting, Refused, Failed or Unknown.
+class StageResult(NamedTuple):
+    """What a stage answers: Done, Waiting, Refused, Failed or Unknown. One is made for each stage of each
+    look.
 
     ``at`` is when it was done; ``who`` and ``due`` say who must act until when; ``actions`` carry it on.
     """
@@ -35,7 +36,7 @@ class StageResult:
     due: datetime | None = None
     at: datetime | None = None
     look_again: datetime | None = None
-    actions: tuple[Action, ...] = field(default=())
+    actions: tuple[Action, ...] = ()
 
     @property
     def done(self) -> bool:

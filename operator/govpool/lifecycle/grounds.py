@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from govpool.api.approval import Approval, Decision
 from govpool.api.cloudpolicy import ApplicationType, CloudPolicy, CloudPolicySpec, Stage
@@ -41,8 +42,7 @@ Inputs = tuple[tuple[str, str], ...]
 A_DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
+class Ground(NamedTuple):
     """What can be looked at."""
 
     observation: RequestObservation

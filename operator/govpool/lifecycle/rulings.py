@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from govpool.api.approval import Approval, Decision, Verdict
 from govpool.api.auditrecord import Told
@@ -29,8 +29,7 @@ ONCE = frozenset({Stage.TRIAL, Stage.REPORTS, Stage.RIGHT_SIZING, Stage.AGREEMEN
 HELD_UP = (StageState.REFUSED, StageState.FAILED)
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """A look at a request and what it gave."""
 
     observation: RequestObservation

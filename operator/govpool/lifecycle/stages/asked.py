@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from govpool.api.base import RETRY_ANNOTATION
 from govpool.api.cloudpolicy import Role
@@ -36,7 +35,7 @@ def ask(
     again = [one.metadata.annotations.get(RETRY_ANNOTATION, "") for one in failed]
     if not live and not all(again):
         refused = next(one for one, asked in zip(failed, again, strict=True) if not asked)
-        return replace(_failed(context, refused), actions=first)
+        return _failed(context, refused)._replace(actions=first)
     if not live:
         order = order_for(context, work, servers, Executor.PERSON, parameters=parameters, again=again)
         text = message("declared.waits", work=work.value, order=order.metadata.name)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from govpool.api.cloudpolicy import ApplicationType, CloudPolicy, CloudPolicySpec, Role, Stage, StageRule
 from govpool.api.cloudpool import OperatingMode
@@ -30,8 +30,7 @@ CARRIED_OUT = (Stage.PROVISION, Stage.BASELINE, Stage.HANDOVER)
 """Stages that carry an approval out and share one clock (YY-20)."""
 
 
-@dataclass(frozen=True, slots=True)
-class StageContext:
+class StageContext(NamedTuple):
     """A stage's rule and everything that it may look at."""
 
     rule: StageRule

@@ -5,7 +5,6 @@ purchased, and those of services that a person sets up.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from govpool.api.cloudpolicy import Stage
 from govpool.api.cloudserver import CloudServer
@@ -45,7 +44,7 @@ def _to_provider(context: StageContext, result: StageResult) -> StageResult:
     orders = [Create(order) for order in _new_orders(context, result)]
     moved = [_moved(context, order, done=result.done) for order in _open_orders(context, result.stage)]
     # The order is on record before anything is done under it.
-    return replace(result, actions=(*orders, *result.actions, *filter(None, moved)))
+    return result._replace(actions=(*orders, *result.actions, *filter(None, moved)))
 
 
 def _new_orders(context: StageContext, result: StageResult) -> list[WorkOrder]:
@@ -126,5 +125,5 @@ def _by_persons(context: StageContext, result: StageResult) -> StageResult:
         return result
     asked = ask(context, WorkOrderKind.MANUAL, (), parameters=steps)
     if result.done:
-        return replace(asked, actions=(*result.actions, *asked.actions))
-    return replace(result, actions=(*asked.actions, *result.actions))
+        return asked._replace(actions=(*result.actions, *asked.actions))
+    return result._replace(actions=(*asked.actions, *result.actions))

@@ -85,7 +85,7 @@ def draft(context: StageContext) -> WipeCertificateSpec:
     decisions = decided.spec.decisions if decided else []
     deregistration = approved.content.deregistration
     finished = [d.sanitisation.verification.at for _, d in disks if d.sanitisation]
-    ended = termination(context)
+    ended, receipt = termination(context), _receipt(context)
     return WipeCertificateSpec(
         number="draft",
         authority=policy.metadata.name,
@@ -114,8 +114,8 @@ def draft(context: StageContext) -> WipeCertificateSpec:
             protection_level=approved.content.system.protection_level,
         ),
         media=[_medium(server, disk) for server, disk in disks],
-        copies=[copy for _, disk in disks for copy in _copies(context, disk)],
-        backup=_backup(context, [disk for _, disk in disks]),
+        copies=[copy for _, disk in disks for copy in _copies(disk, receipt)],
+        backup=_backup(context, [disk for _, disk in disks], receipt),
         confirmation=Signatory(name=ended.by, role="unit", at=ended.at, statement=ended.statement)
         if ended
         else None,
@@ -151,9 +151,8 @@ def _medium(server: CloudServer, disk: DiskStatus) -> Medium:
     )
 
 
-def _copies(context: StageContext, disk: DiskStatus) -> list[MediumCopy]:
+def _copies(disk: DiskStatus, receipt: UnitReceipt | None) -> list[MediumCopy]:
     copies = list(disk.copies)
-    receipt = _receipt(context)
     if disk.backup is not None and receipt is not None:
         copies.append(
             MediumCopy(
@@ -185,10 +184,10 @@ def _receipt(context: StageContext) -> UnitReceipt | None:
     )
 
 
-def _backup(context: StageContext, disks: list[DiskStatus]) -> Backup:
+def _backup(context: StageContext, disks: list[DiskStatus], receipt: UnitReceipt | None) -> Backup:
     return Backup(
         required=context.regulation.deregistration.backup_required,
         proofs=[disk.backup for disk in disks if disk.backup],
         receipt_sha256=_receipt_sha256(context),
-        receipt=_receipt(context),
+        receipt=receipt,
     )

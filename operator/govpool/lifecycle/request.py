@@ -192,11 +192,11 @@ def _status(
     after = findings.with_findings(observation, policy, catalog, before, after)
     look = Look(observation, policy, catalog, found, results, before, after, story.told(before))
     tell = partial(_others_tell, observation, policy, found, after)
-    news = story.untold(before, [*rulings(look), *lifted(look, tell)])
-    after = after.model_copy(update={"history": story.retell(before, news, observation.language)})
+    news = story.untold(before, [*rulings(look), *lifted(look, tell)], look.told)
     told_now = request_conditions.conditions(observation, policy, found, results, after)
     conditions = merged(before.conditions, [*told_now, *restored.conditions(observation, after)])
-    return after.model_copy(update={"conditions": conditions}), look, tuple(news)
+    history = story.retell(before, news, observation.language)
+    return after.model_copy(update={"conditions": conditions, "history": history}), look, tuple(news)
 
 
 def _others_tell(

@@ -7,23 +7,22 @@ from collections.abc import Iterable
 from govpool.api.cloudresourcerequest import CloudResourceRequestStatus, Happening
 from govpool.lifecycle.ruling import Ruling
 from govpool.messages import Language
-from govpool.rules.remembered import once
 
 MAX_HISTORY = 256
 
 
-@once
 def told(status: CloudResourceRequestStatus) -> frozenset[str]:
     """Keys of what the story tells."""
-    return frozenset(item.key for item in status.history)
+    return frozenset([item.key for item in status.history])
 
 
-def untold(status: CloudResourceRequestStatus, rulings: Iterable[Ruling]) -> list[Ruling]:
-    """The rulings that the story does not tell yet, oldest first, each key once.
+def untold(
+    status: CloudResourceRequestStatus, rulings: Iterable[Ruling], known: frozenset[str]
+) -> list[Ruling]:
+    """The rulings that the story does not tell yet, oldest first, each key once. ``known`` is what it tells.
 
     What is older than the whole of a full story was told once and has made room.
     """
-    known = told(status)
     begins = status.history[0].at if len(status.history) >= MAX_HISTORY else None
     new: dict[str, Ruling] = {}
     for ruling in rulings:

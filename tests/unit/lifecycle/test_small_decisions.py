@@ -288,7 +288,7 @@ def ruling(key: str, minutes: int = 0) -> Ruling:
 
 
 def retold(status: CloudResourceRequestStatus, rulings: list[Ruling]) -> list[Happening]:
-    return story.retell(status, story.untold(status, rulings))
+    return story.retell(status, story.untold(status, rulings, story.told(status)))
 
 
 def test_what_was_told_is_not_told_again() -> None:

@@ -13,6 +13,7 @@ from govpool.api.cloudresourcerequest import Happening
 from govpool.lifecycle.conditions import MAX_MESSAGE
 from govpool.messages import Language, Message
 from govpool.rules.citation import cite_clause
+from govpool.rules.remembered import once
 
 GOVPOOL = "govpool"
 REMEMBERED = 4096
@@ -70,7 +71,7 @@ class Ruling:
             what=self.what[:_TITLE],
             rule=self.rule,
             article=self.clause,
-            citation=both(lambda language: cite_clause(policy, self.clause, language)),
+            citation=_cited(policy, self.clause),
             inputs=[
                 AuditInput(name=name[:_TITLE], value=value[:_VALUE])
                 for name, value in self.inputs[:MAX_INPUTS]
@@ -78,6 +79,11 @@ class Ruling:
             outcome=self.outcome if isinstance(self.outcome, Told) else told(self.outcome),
             otherwise=[told(text) for text in self.otherwise[:MAX_OTHERWISE]],
         )
+
+
+@once
+def _cited(policy: CloudPolicySpec, clause: str) -> Told:
+    return both(lambda language: cite_clause(policy, clause, language))
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -97,8 +97,9 @@ def conditions(
         text = message("DeletionWaits")
         found_conditions.append(told(observation, "DeletionBlocked", true, "NotDeregistered", text))
     calendar = WorkCalendar.of(policy.spec)
-    if not calendar.announced(calendar.local_day(observation.now).year):
-        text = message("HolidaysUnannounced", year=calendar.local_day(observation.now).year)
+    year = calendar.local_day(observation.now).year
+    if not calendar.announced(year):
+        text = message("HolidaysUnannounced", year=year)
         found_conditions.append(told(observation, "CalendarAnnounced", false, "HolidaysUnannounced", text))
     return found_conditions
 

@@ -134,11 +134,14 @@ def _expansions(
     rule = policy.temporary
     if rule is None or not holds(found) or found.approved is None:
         return
+    held = found.approved.content
+    if not held.term.temporary:
+        return
     calendar = WorkCalendar.of(policy)
     today = calendar.local_day(observation.now)
     under = clause(policy, rule.article)
-    staying = while_asked(found.approved.content, asked_of(found)).term.temporary
-    for one, stays in zip(found.approved.content.term.temporary, staying, strict=True):
+    staying = while_asked(held, asked_of(found)).term.temporary
+    for one, stays in zip(held.term.temporary, staying, strict=True):
         if one.ends < today <= stays.ends:
             kept = message("terms.expansion-stays", count=one.additional_count, server=one.server)
             yield _ending(

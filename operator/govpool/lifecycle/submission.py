@@ -92,9 +92,8 @@ def submission(
     decided = [approved.content] if approved else []
     decided += [queued.approval.spec.content] if queued else []
     papers = not queued and emergency.to_put_forward(request, policy.spec, approved, content, observation.now)
-    settled_as_approved = (
-        content_hash(content) in {content_hash(one) for one in decided} and not papers
-    ) or ended(approved)
+    as_decided = any(content_hash(one) == content_hash(content) for one in decided)
+    settled_as_approved = (as_decided and not papers) or ended(approved)
     open_ = [j for j in judged if j.judgement.state is ApprovalState.PENDING]
     actions: list[Action] = []
     pending = None

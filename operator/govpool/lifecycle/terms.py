@@ -79,9 +79,11 @@ def _expansions_told(
     """BZ-22: what stays past its last day, because nobody has decided yet."""
     if policy.temporary is None or found.approved is None or not holds(found):
         return
+    held = found.approved.content
+    if not held.term.temporary:
+        return
     calendar = WorkCalendar.of(policy)
     under, today = clause(policy, policy.temporary.article), calendar.local_day(observation.now)
-    held = found.approved.content
     for one, stays in zip(
         held.term.temporary, while_asked(held, asked_of(found)).term.temporary, strict=True
     ):
@@ -103,7 +105,10 @@ def _cycles_told(
     """WH-30: each beginning and each end of a period that fell into the time of this approval."""
     if policy.business_cycles is None or found.approved is None or not holds(found):
         return
-    calendar, approved = WorkCalendar.of(policy), found.approved
+    approved = found.approved
+    if not approved.content.business_cycles:
+        return
+    calendar = WorkCalendar.of(policy)
     under, today = clause(policy, policy.business_cycles.article), calendar.local_day(observation.now)
     known = [item.key for item in after.history]
     for cycle in approved.content.business_cycles:

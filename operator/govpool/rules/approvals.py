@@ -55,7 +55,8 @@ def judge(approval: Approval, *, policy: CloudPolicySpec, now: datetime) -> Judg
     dated, ignored = _dated(approval.spec.decisions, created=created, now=now)
     counting, waiting = _in_turn(approval.spec.steps, dated)
     ignored += [message("rules.approval.not-its-turn", stage=found.stage, by=found.by) for found in waiting]
-    return replace(_stand(approval, counting, policy, created, now), ignored=tuple(ignored))
+    judgement = _stand(approval, counting, policy, created, now)
+    return replace(judgement, ignored=tuple(ignored)) if ignored else judgement
 
 
 def _stand(

@@ -28,6 +28,7 @@ from govpool.effects.audit import Trail
 from govpool.effects.clock import Clock
 from govpool.effects.dependents import AUDIT, CHAIN
 from govpool.effects.executors.base import OrderContext, Recorder
+from govpool.effects.executors.evidence import Keep, keep
 from govpool.effects.executors.registry import executor
 from govpool.effects.identity import holder_gone
 from govpool.effects.jobs import carry_out as jobs
@@ -87,6 +88,7 @@ class Reconciler:
         self._language: Language = language
         self.jobs: JobSettings | None = None
         """How Jobs are made; None: what runs playbooks is run here."""
+        self.keep: Keep = keep
         self.runs = Runs(kube, clock, feedback.wake, feedback.took)
         self._applier = Applier(kube, store, clock, feedback)
         self._wake, self._pool_watch = feedback.wake, PoolWatch()
@@ -330,6 +332,7 @@ class Reconciler:
                     state_dir=self._state_dir,
                     progress=lambda text: said.update(progress=text),
                     record=record,
+                    keep=self.keep,
                 )
 
             self.runs.start(newest, carry_out, context)

@@ -17,6 +17,7 @@ from govpool.api.cloudresourcerequest import CloudResourceRequest
 from govpool.api.cloudserver import CloudServer
 from govpool.api.kinds import by_kind
 from govpool.effects import secrets
+from govpool.effects.executors.evidence import described
 from govpool.effects.kube import Json, KubeError
 from govpool.effects.operator import WATCHED, Operator, Options
 from govpool.effects.queue import WorkQueue
@@ -71,6 +72,8 @@ class SimulatedOperator(Operator):
         self.equip(kube, clock, pools, WorkQueue(clock, seed=0, longest_backoff=BACKOFF))
         # A story is no process that somebody watches: no metric and no trace of it is kept.
         self.queue.waited = lambda _: None
+        # Nor does anybody read the files of its evidence, which would go with it.
+        self.reconciler.keep = described
         self.decisions = 0
         self.uneasy_until: datetime | None = None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import JsonValue
 
-from govpool.effects.executors.evidence import keep, keep_json
+from govpool.effects.executors.evidence import as_json, described, keep
 
 DOCUMENT: JsonValue = {
     "z": [{"b": 1, "a": 2}, [], {}, [1, [True, None]]],
@@ -18,27 +18,34 @@ DOCUMENT: JsonValue = {
 }
 
 
-def test_a_document_is_written_as_the_standard_library_writes_it(tmp_path: Path) -> None:
-    kept = keep_json(tmp_path, "report.json", DOCUMENT)
+def test_a_document_is_written_as_the_standard_library_writes_it() -> None:
     wanted = json.dumps(DOCUMENT, ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
-    assert Path(kept.place).read_bytes() == wanted
-    assert kept.sha256 == hashlib.sha256(wanted).hexdigest()
+    assert as_json(DOCUMENT) == wanted
 
 
-def test_names_in_another_order_say_the_same(tmp_path: Path) -> None:
-    one = keep_json(tmp_path, "one.json", {"a": 1, "b": {"c": 2, "d": 3}})
-    other = keep_json(tmp_path, "other.json", {"b": {"d": 3, "c": 2}, "a": 1})
-    assert one.sha256 == other.sha256
+def test_names_in_another_order_say_the_same() -> None:
+    assert as_json({"a": 1, "b": {"c": 2, "d": 3}}) == as_json({"b": {"d": 3, "c": 2}, "a": 1})
 
 
-def test_what_is_written_again_stands_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("document", [{}, [], "text", None, {"a": []}])
+def test_whatever_json_can_be(document: JsonValue) -> None:
+    assert json.loads(as_json(document)) == document
+
+
+def test_what_is_kept_lies_where_it_is_said_to(tmp_path: Path) -> None:
+    kept = keep(tmp_path / "unit" / "order", "page.html", b"content")
+    assert Path(kept.place).read_bytes() == b"content"
+    assert kept.sha256 == hashlib.sha256(b"content").hexdigest()
+
+
+def test_what_is_kept_again_stands_alone(tmp_path: Path) -> None:
     keep(tmp_path, "page.html", b"first")
     kept = keep(tmp_path, "page.html", b"second")
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
     assert Path(kept.place).read_bytes() == b"second"
 
 
-@pytest.mark.parametrize("document", [{}, [], "text", None, {"a": []}])
-def test_whatever_json_can_be(tmp_path: Path, document: JsonValue) -> None:
-    kept = keep_json(tmp_path, "x.json", document)
-    assert json.loads(Path(kept.place).read_bytes()) == document
+def test_what_is_only_described_is_said_to_be_the_same(tmp_path: Path) -> None:
+    told = described(tmp_path, "page.html", b"content")
+    assert not any(tmp_path.iterdir())
+    assert told == keep(tmp_path, "page.html", b"content")

@@ -11,7 +11,6 @@ from govpool.api.workorder import DiskResult
 from govpool.effects import secrets
 from govpool.effects.executors.base import OrderContext, OrderResult
 from govpool.effects.executors.disks import Leaving, leaving, on_sanitiser
-from govpool.effects.executors.evidence import keep_json
 from govpool.effects.executors.runs import broken, first_failure, place, play, sanitisers
 from govpool.effects.playbooks import PlaybookResult, PlaybookRun
 from govpool.rules.certificate_evidence import EvidenceError, backup_proof
@@ -99,7 +98,7 @@ def conclude(
         results.append(DiskResult(server=item.server, disk=key, ok=True, backup=taken))
     failed = [f"{r.disk}: {r.message}" for r in results if not r.ok]
     document = cast(JsonValue, {key: dict(receipts[key]) for key in sorted(receipts)})
-    evidence = keep_json(context.evidence_dir, "backup-receipt.json", document)
+    evidence = context.keep_json("backup-receipt.json", document)
     digest = evidence.sha256 if not failed else None
     return OrderResult(
         not failed,

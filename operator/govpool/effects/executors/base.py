@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from pydantic import JsonValue
+
 from govpool.api.base import Resource
 from govpool.api.cloudpolicy import CloudPolicy
 from govpool.api.cloudpool import CloudPool
@@ -16,6 +18,7 @@ from govpool.api.cloudserver import CloudServer
 from govpool.api.tenantquota import TenantQuota
 from govpool.api.workorder import DiskResult, Evidence, ServerResult, WorkOrder
 from govpool.effects.clock import Clock
+from govpool.effects.executors.evidence import Keep, as_json, keep
 from govpool.effects.kube import Kube
 from govpool.effects.pools import Pool
 
@@ -52,13 +55,16 @@ class OrderContext:
     """Tell people how far it is."""
     record: Recorder
     """Put intermediate results on record, before a step that must not be taken without them."""
+    keep: Keep = keep
 
     @property
     def evidence_dir(self) -> Path:
-        """Where this order's evidence lies; made on first use."""
-        path = self.state_dir / "evidence" / self.order.metadata.namespace / self.order.metadata.name
-        path.mkdir(parents=True, exist_ok=True, mode=0o750)
-        return path
+        """Where this order's evidence lies."""
+        return self.state_dir / "evidence" / self.order.metadata.namespace / self.order.metadata.name
+
+    def keep_json(self, name: str, document: JsonValue) -> Evidence:
+        """Keep a JSON document as evidence."""
+        return self.keep(self.evidence_dir, name, as_json(document))
 
     def shifted(self, real: datetime) -> datetime:
         """A time that a machine noted, on the operator's clock, to the second as people write theirs."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import JsonValue
 
 from govpool.api.base import REQUEST_LABEL, SETTLED_LABEL, ObjectMeta, OwnerReference
@@ -13,7 +11,6 @@ from govpool.api.workorder import Evidence, ServerResult
 from govpool.effects import baseline as playbook
 from govpool.effects.baseline_page import BaselinePage, render
 from govpool.effects.executors.base import OrderContext, OrderResult
-from govpool.effects.executors.evidence import keep
 from govpool.effects.executors.runs import broken, first_address, play, targets
 from govpool.effects.playbooks import PlaybookRun
 from govpool.rules.baseline import BaselineOutcome, Tolerance, report_controls
@@ -60,10 +57,9 @@ def conclude(context: OrderContext, outcomes: dict[str, BaselineOutcome]) -> Ord
     reports: list[BaselineReport] = []
     results: list[ServerResult] = []
     pages: list[Evidence] = []
-    folder = context.evidence_dir
     for server in context.servers:
         outcome = outcomes[server.metadata.name]
-        report, page = _report(context, server, outcome, folder)
+        report, page = _report(context, server, outcome)
         reports.append(report)
         pages.append(page)
         facts = {"report": report.metadata.name, "score": str(outcome.score), "mended": str(outcome.mended)}
@@ -81,7 +77,7 @@ def conclude(context: OrderContext, outcomes: dict[str, BaselineOutcome]) -> Ord
 
 
 def _report(
-    context: OrderContext, server: CloudServer, outcome: BaselineOutcome, folder: Path
+    context: OrderContext, server: CloudServer, outcome: BaselineOutcome
 ) -> tuple[BaselineReport, Evidence]:
     order, request, name = context.order, context.request, server.metadata.name
     attempt = order.status.attempts if order.status else 1
@@ -100,7 +96,7 @@ def _report(
             outcome=outcome,
         )
     )
-    kept = keep(folder, f"{report_name}.html", page.encode())
+    kept = context.keep(context.evidence_dir, f"{report_name}.html", page.encode())
     spec = BaselineReportSpec(
         request=order.spec.request,
         server=name,

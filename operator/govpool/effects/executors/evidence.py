@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -11,9 +12,13 @@ from pydantic_core import to_json
 
 from govpool.api.workorder import Evidence
 
+Keep = Callable[[Path, str, bytes], Evidence]
+"""How a file is kept: its folder, its name, what is in it."""
+
 
 def keep(folder: Path, name: str, content: bytes) -> Evidence:
     """Write a file of evidence, durably, and say where it lies and what its SHA-256 is."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o750)
     path, draft = folder / name, folder / f".{name}.part"
     with draft.open("wb") as file:
         file.write(content)
@@ -25,13 +30,18 @@ def keep(folder: Path, name: str, content: bytes) -> Evidence:
         os.fsync(directory)  # the name, too, must outlast a crash
     finally:
         os.close(directory)
-    return Evidence(name=name, sha256=hashlib.sha256(content).hexdigest(), place=str(path))
+    return described(folder, name, content)
 
 
-def keep_json(folder: Path, name: str, document: JsonValue) -> Evidence:
-    """Write a JSON document as evidence: names in their order, so that the same says the same."""
+def described(folder: Path, name: str, content: bytes) -> Evidence:
+    """What is on record of a file of evidence. A simulation, whose files nobody reads, does no more."""
+    return Evidence(name=name, sha256=hashlib.sha256(content).hexdigest(), place=str(folder / name))
+
+
+def as_json(document: JsonValue) -> bytes:
+    """A JSON document as evidence holds it: names in their order, so that the same says the same."""
     # The standard library's encoder is written in C only where nothing is to be indented.
-    return keep(folder, name, to_json(_ordered(document), indent=1) + b"\n")
+    return to_json(_ordered(document), indent=1) + b"\n"
 
 
 def _ordered(value: JsonValue) -> JsonValue:

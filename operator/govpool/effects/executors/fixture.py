@@ -18,7 +18,6 @@ from govpool.effects import baseline as controls
 from govpool.effects.executors import backup, baseline, wipe
 from govpool.effects.executors.base import OrderContext, OrderResult
 from govpool.effects.executors.disks import leaving, on_sanitiser
-from govpool.effects.executors.evidence import keep_json
 from govpool.rules.baseline import BaselineOutcome, ControlDefinition, ModuleResult, Tolerance, evaluate
 from govpool.rules.remembered import once
 from govpool_providers.base import Disk
@@ -79,7 +78,7 @@ async def run_handover(context: OrderContext) -> OrderResult:
         for server in context.servers:
             await access.forget(context.kube, server)
 
-    evidence = keep_json(context.evidence_dir, "handover.json", {r.server: proof for r in results})
+    evidence = context.keep_json("handover.json", {r.server: proof for r in results})
     return OrderResult(True, servers=results, evidence=(evidence,), afterwards=(forget_keys,))
 
 

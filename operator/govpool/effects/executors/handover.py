@@ -12,7 +12,6 @@ from govpool.api.workorder import ServerResult
 from govpool.effects import access
 from govpool.effects import handover as playbook
 from govpool.effects.executors.base import OrderContext, OrderResult
-from govpool.effects.executors.evidence import keep_json
 from govpool.effects.executors.runs import broken, first_failure, play, server_failed, targets
 from govpool.effects.playbooks import PlaybookRun, Target
 
@@ -75,8 +74,7 @@ async def _leave(context: OrderContext, found: dict[str, Target], recorded: dict
         }
         results.append(ServerResult(server=name, ok=True, facts=facts))
     failed = [result.message for result in results if not result.ok]
-    evidence = keep_json(
-        context.evidence_dir,
+    evidence = context.keep_json(
         "handover.json",
         cast(JsonValue, {result.server: dict(result.facts) for result in results}),
     )

@@ -14,7 +14,6 @@ from govpool.api.workorder import DiskResult, Evidence
 from govpool.effects import secrets
 from govpool.effects.executors.base import OrderContext, OrderResult
 from govpool.effects.executors.disks import Leaving, leaving, on_sanitiser
-from govpool.effects.executors.evidence import keep_json
 from govpool.effects.executors.runs import broken, first_failure, place, play, sanitisers
 from govpool.effects.kube import Kube
 from govpool.effects.playbooks import PlaybookResult, PlaybookRun
@@ -187,14 +186,13 @@ def conclude(
     """The order's result: done only when every disk was verified and no copy is left."""
     results: list[DiskResult] = []
     evidence: list[Evidence] = []
-    folder = context.evidence_dir
     for item in disks:
         key, report = item.disk.key, reports.get(item.disk.key)
         if report is None:
             failure = failures.get(key, "nothing is known of it")
             results.append(_failed(item, failure[:4000], copies[key]))
             continue
-        evidence.append(keep_json(folder, f"wipe-{key}.json", dict(report)))
+        evidence.append(context.keep_json(f"wipe-{key}.json", dict(report)))
         results.append(_disk(context, item, report, copies[key]))
     failed = [f"{r.disk}: {r.message}" for r in results if not r.ok]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives import serialization
@@ -15,6 +15,8 @@ from govpool.effects.playbooks import Target
 from govpool_providers.base import Access
 
 USER = "govpool"
+MakeKeys = Callable[[], Mapping[str, str]]
+"""Makes what the Secret of a machine holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +38,39 @@ class Keys:
         return Target(name, address, USER, self.operator_private, self.host_public)
 
 
+def new_keys() -> dict[str, str]:
+    """Two new key pairs, as the Secret holds them."""
+    operator, host = _pair(), _pair()
+    return {
+        "operatorPrivateKey": operator[0],
+        "operatorPublicKey": operator[1],
+        "hostPrivateKey": host[0],
+        "hostPublicKey": host[1],
+    }
+
+
+def _pair() -> tuple[str, str]:
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    return private.decode(), public.decode()
+
+
 def secret_name(server: CloudServer) -> str:
     """Name of the Secret with the machine's keys."""
     return f"access-{server.spec.key}"
 
 
-async def keys_of(kube: Kube, server: CloudServer) -> Keys:
+async def keys_of(kube: Kube, server: CloudServer, make: MakeKeys = new_keys) -> Keys:
     """The machine's keys; made before the machine is, and the same ever after."""
-    return _keys(await secrets.once(kube, secret_name(server), _make))
+    return _keys(await secrets.once(kube, secret_name(server), make))
 
 
 async def sanitiser_keys(kube: Kube, pool: str) -> Keys:
     """The keys of a pool's sanitiser (净化机), where it is a machine of its own."""
-    return _keys(await secrets.once(kube, sanitiser_secret_name(pool), _make))
+    return _keys(await secrets.once(kube, sanitiser_secret_name(pool), new_keys))
 
 
 def sanitiser_secret_name(pool: str) -> str:
@@ -74,22 +96,3 @@ def _keys(values: Mapping[str, str]) -> Keys:
 async def forget(kube: Kube, server: CloudServer) -> None:
     """Destroy the keys: after the handover they open nothing, and nobody shall try."""
     await secrets.destroy(kube, secret_name(server))
-
-
-def _make() -> dict[str, str]:
-    operator, host = _pair(), _pair()
-    return {
-        "operatorPrivateKey": operator[0],
-        "operatorPublicKey": operator[1],
-        "hostPrivateKey": host[0],
-        "hostPublicKey": host[1],
-    }
-
-
-def _pair() -> tuple[str, str]:
-    key = Ed25519PrivateKey.generate()
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
-    )
-    public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
-    return private.decode(), public.decode()

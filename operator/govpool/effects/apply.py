@@ -82,6 +82,8 @@ class Applier:
         self._took = feedback.took
         self._lost = feedback.lost
         self.trail = Trail(kube, store, clock)
+        self.make_keys: access.MakeKeys = access.new_keys
+        """For a machine that is about to be made; a simulation has none that anybody could enter."""
 
     async def apply(self, actions: tuple[Action, ...], target: ServerTarget | None = None) -> None:
         """Carry out the actions in their order.
@@ -210,7 +212,7 @@ class Applier:
         return (request is not None and request.paused) or (newest is not None and newest.paused)
 
     async def _want(self, server: CloudServer) -> MachineWant:
-        keys = await access.keys_of(self._kube, server)
+        keys = await access.keys_of(self._kube, server, self.make_keys)
         spec = server.spec
         return MachineWant(
             key=spec.key,

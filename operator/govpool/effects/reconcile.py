@@ -104,6 +104,11 @@ class Reconciler:
         }
 
     @property
+    def applier(self) -> Applier:
+        """What carries out its decisions."""
+        return self._applier
+
+    @property
     def trail(self) -> Trail:
         """The audit trail that it writes."""
         return self._applier.trail

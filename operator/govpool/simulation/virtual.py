@@ -52,6 +52,10 @@ BACKOFF = 3600.0
 """Longest back-off in seconds: what fails for months is not asked each minute of them."""
 UNEASY = timedelta(days=1)
 """How long every look is taken after counted faults were set, so that they are met."""
+NO_KEYS = dict.fromkeys(
+    ("operatorPrivateKey", "operatorPublicKey", "hostPrivateKey", "hostPublicKey"), "simulated"
+)
+"""What stands in place of a machine's keys."""
 
 
 class RestlessError(RuntimeError):
@@ -72,8 +76,9 @@ class SimulatedOperator(Operator):
         self.equip(kube, clock, pools, WorkQueue(clock, seed=0, longest_backoff=BACKOFF))
         # A story is no process that somebody watches: no metric and no trace of it is kept.
         self.queue.waited = lambda _: None
-        # Nor does anybody read the files of its evidence, which would go with it.
+        # Nor does anybody read the files of its evidence, or log in to a machine that is none.
         self.reconciler.keep = described
+        self.reconciler.applier.make_keys = lambda: NO_KEYS
         self.decisions = 0
         self.uneasy_until: datetime | None = None
 

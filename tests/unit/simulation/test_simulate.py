@@ -18,6 +18,12 @@ def test_the_same_story_is_the_same_to_the_byte() -> None:
     assert played().model_dump_json() == played().model_dump_json()
 
 
+def test_a_story_makes_no_keys_and_writes_no_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("govpool.effects.access._pair", "os.fsync"):
+        monkeypatch.setattr(name, None)
+    assert line(played()).phase is RequestPhase.IN_SERVICE
+
+
 def test_everybody_does_his_part_unless_told_otherwise() -> None:
     result = played()
     assert line(result).phase is RequestPhase.IN_SERVICE

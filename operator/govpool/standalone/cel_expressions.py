@@ -7,7 +7,7 @@ The evaluator is the `common-expression-language` package. The optional syntax (
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -115,21 +115,23 @@ _BUILTIN_NAMES = frozenset(name.rpartition(".")[2] for name in FUNCTIONS) | _NAT
 
 
 @dataclass(slots=True)
-class _Token:
+class Token:
+    """A piece of an expression's source."""
+
     kind: str
     text: str
 
 
-def _tokens(source: str) -> list[_Token]:
-    return [_Token(m.lastgroup or "other", m.group(0)) for m in _TOKEN.finditer(source)]
+def _tokens(source: str) -> list[Token]:
+    return [Token(m.lastgroup or "other", m.group(0)) for m in _TOKEN.finditer(source)]
 
 
-def tokens_of(source: str) -> list[_Token]:
+def tokens_of(source: str) -> list[Token]:
     """The tokens that mean something, in order."""
     return [token for token in _tokens(source) if token.kind not in ("space", "comment")]
 
 
-def _close(tokens: list[_Token], start: int) -> int:
+def closing(tokens: Sequence[Token], start: int) -> int:
     """Return the index of the bracket that closes the one at `start`."""
     depth = 0
     for i in range(start, len(tokens)):
@@ -151,21 +153,21 @@ def _rewrite(source: str) -> str:
         if token.kind == "name" and token.text == "size" and after == "(":
             token.text = "k8sSize"
         elif token.kind == "index":
-            tokens[_close(tokens, i)].text = ")"
+            tokens[closing(tokens, i)].text = ")"
             token.text = ".optSelect("
         elif token.kind == "optional":
             _rewrite_selection(tokens, i)
     return "".join(t.text for t in tokens)
 
 
-def _rewrite_selection(tokens: list[_Token], i: int) -> None:
+def _rewrite_selection(tokens: list[Token], i: int) -> None:
     """Rewrite `.?a` and the plain selections that follow it (`.?a.b` selects from the optional)."""
     while i + 1 < len(tokens) and tokens[i + 1].kind == "name":
         after = tokens[i + 2].text if i + 2 < len(tokens) else ""
         if tokens[i].kind != "optional" and after == "(":
             return
-        tokens[i] = _Token("done", ".")
-        tokens[i + 1] = _Token("done", f'optSelect("{tokens[i + 1].text}")')
+        tokens[i] = Token("done", ".")
+        tokens[i + 1] = Token("done", f'optSelect("{tokens[i + 1].text}")')
         i += 2
         if i >= len(tokens) or tokens[i].text not in (".", ".?"):
             return
@@ -258,7 +260,7 @@ def undefined_field(source: str, node: Obj, names: frozenset[str]) -> str:
     return ""
 
 
-def _missing_step(tokens: list[_Token], i: int, node: Obj) -> str:
+def _missing_step(tokens: list[Token], i: int, node: Obj) -> str:
     """Follow `.a.b` down the schema until a call, an index or an open map ends what can be told."""
     while i + 1 < len(tokens) and tokens[i].text in (".", ".?") and tokens[i + 1].kind == "name":
         name = tokens[i + 1].text

@@ -14,7 +14,7 @@ from govpool.standalone.cel_expressions import CelError, compile_expression
 from govpool.standalone.cel_reach import Reach, reach
 
 SELVES = frozenset({"self", "oldSelf"})
-VALUE = {"spec": {"state": "Open", "size": 2}, "list": [1, 2], "namespace": "a"}
+VALUE = {"spec": {"state": "Open", "size": 2}, "list": [1, 2], "rows": [{"a": 1, "b": 2}], "namespace": "a"}
 
 
 def seen(source: str, value: Any) -> Any:
@@ -39,6 +39,22 @@ def seen(source: str, value: Any) -> Any:
         ("self[?'spec'].hasValue()", VALUE),
         ("self.list.exists(x, x == self.spec.size)", {"list": [1, 2], "spec": {"size": 2}}),
         ("oldSelf.spec.state == 'Open'", {}),
+        ("self.rows.all(r, r.a > 0)", {"rows": [{"a": 1}]}),
+        (
+            "self.rows.all(r, has(r.a) && self.list.exists(r, r == 1))",
+            {"rows": [{"a": 1, "b": 2}], "list": [1, 2]},
+        ),
+        ("self.rows.all(r, self.rows.exists_one(s, s.a == r.b))", {"rows": [{"a": 1, "b": 2}]}),
+        ("has(self.rows) && self.rows.exists(r, has(r.a))", {"rows": [{"a": 1}]}),
+        ("self.rows.all(r, r.a > 0) && size(self.rows) < 3", {"rows": [{"a": 1, "b": 2}]}),
+        (
+            "self.rows.all(r, r == self.spec)",
+            {"rows": [{"a": 1, "b": 2}], "spec": {"state": "Open", "size": 2}},
+        ),
+        ("self.rows.exists(r, 'a' in r)", {"rows": [{"a": 1, "b": 2}]}),
+        ("self.rows.filter(r, r.a > 0) == []", {"rows": [{"a": 1, "b": 2}]}),
+        ("self.spec.all(k, k != '')", {"spec": {"state": "Open", "size": 2}}),
+        ("self.all(k, k != 'more')", VALUE),
     ],
 )
 def test_a_rule_sees_what_it_selects(source: str, part: object) -> None:
@@ -55,6 +71,13 @@ def test_a_property_is_found_under_the_name_that_objects_have() -> None:
     found = reach([compile_expression("self.__namespace__ == self.a__dash__b.k.__if__", SELVES)], "self")
     value = {"namespace": "n", "a-b": {"k": {"if": 1, "b": 2}, "l": 3}, "more": 1}
     assert found.named(node).of(value) == {"namespace": "n", "a-b": {"k": {"if": 1}}}
+
+
+def test_what_two_rules_see_of_items_is_what_both_see() -> None:
+    sources = ["self.rows.all(r, r.a > 0)", "has(self.rows) && self.rows.exists(r, r.b > 1)"]
+    one, other = (reach([compile_expression(source, SELVES)], "self") for source in sources)
+    one.join(other)
+    assert one.of({"rows": [{"a": 1, "b": 2, "c": 3}]}) == {"rows": [{"a": 1, "b": 2}]}
 
 
 def test_what_two_rules_see_is_what_both_see() -> None:
@@ -77,17 +100,30 @@ SOURCES = (
     "self.a == oldSelf.a && has(self.f) == has(oldSelf.f) && (!has(self.f) || self.f == oldSelf.f)",
     "!has(oldSelf.f) || (has(self.f) && self.f == oldSelf.f)",
     "oldSelf.d.all(x, x in self.d)",
+    "self.e.all(x, x.b > 0) && (!has(self.a) || self.e.exists_one(x, x.b == self.a.b && has(x.c)))",
+    "self.a.all(x, x != 'b')",
 )
 NUMBERS = st.integers(0, 3)
 PARTS = st.dictionaries(st.sampled_from("bc"), NUMBERS)
 OBJECTS = st.fixed_dictionaries(
-    {}, optional={"a": PARTS, "d": st.lists(NUMBERS, max_size=3), "f": st.sampled_from("xy"), "g": NUMBERS}
+    {},
+    optional={
+        "a": PARTS,
+        "d": st.lists(NUMBERS, max_size=3),
+        "e": st.lists(PARTS, max_size=2),
+        "f": st.sampled_from("xy"),
+        "g": NUMBERS,
+    },
 )
 NODE: dict[str, Any] = {
     "type": "object",
     "properties": {
         "a": {"type": "object", "additionalProperties": {"type": "integer"}},
         "d": {"type": "array", "items": {"type": "integer"}},
+        "e": {
+            "type": "array",
+            "items": {"type": "object", "additionalProperties": {"type": "integer"}},
+        },
         "f": {"type": "string"},
         "g": {"type": "integer"},
     },

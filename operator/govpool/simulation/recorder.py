@@ -61,6 +61,8 @@ class RequestRecorder:
         self.phases: list[PhaseSpan] = []
         self.stages: list[StageSpan] = []
         self.clocks: list[Clock] = []
+        self.running: dict[tuple[str, ...], int] = {}
+        """Places of the clocks that did not end."""
         self.decisions: dict[tuple[str, Stage], DecisionTold] = {}
         self.servers: list[ServerSpan] = []
         self.fees: list[FeeStep] = []
@@ -90,12 +92,14 @@ class RequestRecorder:
         known = before.status if before is not None else None
         if known is None or known.stages != status.stages:
             self._stages(at, status)
+        if known is None or known.citations != status.citations:
+            self._cite(*status.citations)
         if known is None or known.deadlines != status.deadlines:
+            self._cite(*(clock.article for clock in status.deadlines))
             self._clocks(at, status)
         fee = status.fee_per_year
         if fee is not None and (not self.fees or self.fees[-1].fee_per_year != fee):
             self.fees.append(FeeStep(since=at, fee_per_year=fee))
-        self._cite(*status.citations, *(clock.article for clock in status.deadlines))
 
     def _stages(self, at: datetime, status: CloudResourceRequestStatus) -> None:
         waiting: dict[tuple[Stage, StageState], StageStatus] = {
@@ -127,20 +131,19 @@ class RequestRecorder:
 
     def _clocks(self, at: datetime, status: CloudResourceRequestStatus) -> None:
         due = {_clock_key(d.stage, d.who, d.article, d.what): d for d in status.deadlines}
-        for place, clock in enumerate(self.clocks):
-            if clock.ended is not None:
-                continue
-            key = _clock_key(clock.stage, clock.who, clock.article, clock.what)
-            now = due.get(key)
+        for key, place in tuple(self.running.items()):
+            clock, now = self.clocks[place], due.get(key)
             if now is None or abs(now.since - clock.since) > SAME_CLOCK:
                 self.clocks[place] = clock.model_copy(update={"ended": at})
+                del self.running[key]
                 continue
             del due[key]
             update: dict[str, object] = {"since": now.since, "due": now.due}
             if now.overdue and clock.overdue_since is None:
                 update["overdue_since"] = at
             self.clocks[place] = clock.model_copy(update=update)
-        for now in due.values():
+        for key, now in due.items():
+            self.running[key] = len(self.clocks)
             self.clocks.append(
                 Clock(
                     what=now.what,
@@ -306,7 +309,9 @@ class RequestRecorder:
         self._close(self.phases, at)
         self.stages = [s if s.until else s.model_copy(update={"until": at}) for s in self.stages]
         self.servers = [s if s.until else s.model_copy(update={"until": at}) for s in self.servers]
-        self.clocks = [c if c.ended else c.model_copy(update={"ended": at}) for c in self.clocks]
+        for place in self.running.values():
+            self.clocks[place] = self.clocks[place].model_copy(update={"ended": at})
+        self.running.clear()
 
     def _close(self, spans: list[PhaseSpan], at: datetime) -> None:
         if spans:

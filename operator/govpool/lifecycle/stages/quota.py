@@ -24,6 +24,13 @@ def decide(context: StageContext) -> StageResult:
     if quota is None:
         return context.waiting(message("QuotaMissing", namespace=context.request.metadata.namespace))
     status = quota.status or TenantQuotaStatus()
+    if any(_is_made(context, own, needed) for own in status.reservations):
+        return context.done(_reserved(needed), at=context.before)
+    verdict = check(
+        quota, pool=pool, request_uid=context.request.metadata.uid, needed=needed, policy=context.regulation
+    )
+    if not verdict.fits:
+        return context.waiting(verdict.message)
     reservation = Reservation(
         request_uid=context.request.metadata.uid,
         request=context.request.metadata.name,
@@ -31,19 +38,24 @@ def decide(context: StageContext) -> StageResult:
         revision=context.approved.revision,
         amounts=needed,
     )
-    if any(own.request_uid == reservation.request_uid and own == reservation for own in status.reservations):
-        return context.done(_reserved(needed), at=context.before)
-    verdict = check(
-        quota, pool=pool, request_uid=context.request.metadata.uid, needed=needed, policy=context.regulation
-    )
-    if not verdict.fits:
-        return context.waiting(verdict.message)
     write = WriteQuota(
         context.request.metadata.namespace,
         quota.metadata.resource_version,
         with_reservation(status, reservation),
     )
     return context.waiting(_reserving(needed), actions=(write,))
+
+
+def _is_made(context: StageContext, found: Reservation, needed: Amounts) -> bool:
+    """Whether it is what has to be reserved under the approved revision."""
+    own, approved = context.request.metadata, context.approved
+    return (
+        found.request_uid == own.uid
+        and found.request == own.name
+        and found.pool == approved.content.pool
+        and found.revision == approved.revision
+        and found.amounts == needed
+    )
 
 
 @once

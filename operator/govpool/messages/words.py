@@ -257,14 +257,16 @@ def minutes(text: str, zone: ZoneInfo | None = None) -> str:
 
     They are told in the zone given; without one in that which they are written in, or in Beijing's for UTC.
     """
+    if ":" not in text:
+        # Most values are names and numbers: they are seen to hold no time without a search.
+        return text
 
     def told(found: re.Match[str]) -> str:
         at = datetime.fromisoformat(found[0])
         local = zone or (_BEIJING if at.utcoffset() == timedelta() else None)
         return f"{at.astimezone(local) if local else at:%Y-%m-%d %H:%M}"
 
-    # Most values are names and numbers: they are seen to hold no time without a search.
-    return _INSTANT.sub(told, text) if ":" in text else text
+    return _INSTANT.sub(told, text)
 
 
 class _Counted(str):
@@ -287,11 +289,14 @@ def set_in_chinese(template: str, values: Mapping[str, str], of_words: frozenset
 
     A space that set off a word in Latin letters goes with it.
     """
-    told = {
-        name: f"\0{words(text, 'zh')}\0" if name in of_words and words(text, "zh") != text else text
-        for name, text in values.items()
-    }
+    told = {name: _set_off(text) if name in of_words else text for name, text in values.items()}
     return _BESIDE.sub("", template.format(**told)).replace("\0", "")
+
+
+def _set_off(text: str) -> str:
+    """A program's word in Chinese between marks at which a space may go; what has none stays as it is."""
+    chinese = words(text, "zh")
+    return f"\0{chinese}\0" if chinese != text else text
 
 
 def _chinese(text: str, of: str = "") -> str:

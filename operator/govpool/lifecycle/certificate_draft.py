@@ -27,6 +27,7 @@ from govpool.api.wipecertificate import (
 from govpool.api.workorder import WorkOrderKind
 from govpool.lifecycle.confirmed import standing
 from govpool.lifecycle.observation import RequestObservation
+from govpool.lifecycle.wanted import LEAVING
 from govpool.rules.wipe_plan import plan
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def _left(observation: RequestObservation, approved: ApprovedRevision) -> tuple[
     return tuple(
         server
         for server in observation.servers
-        if server.spec.revision == approved.revision and server.spec.desired.value in ("Released", "Gone")
+        if server.spec.revision == approved.revision and server.spec.desired in LEAVING
     )
 
 

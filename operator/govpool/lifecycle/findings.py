@@ -103,6 +103,8 @@ def with_findings(
         more=more,
     )
     kept = recorded(before.findings, found, observation.now, observation.language)
+    if kept == after.findings and reduced_at == after.reduced_at:
+        return after
     return after.model_copy(update={"findings": kept, "reduced_at": reduced_at})
 
 

@@ -121,12 +121,12 @@ def _announced(
         note = message("Phase", phase=after.phase.value).render(observation.language)
         announced.append(Announce(request, after.phase.value, note))
     for item in after.conditions:
-        if known.get(item.type) is item:
+        previous = known.get(item.type)
+        if previous is item:
             continue
         bad = (item.type == "Admitted" and item.status is ConditionStatus.FALSE) or (
-            item.reason == StageState.FAILED.value
+            item.reason == StageState.FAILED
         )
-        previous = known.get(item.type)
         news = previous is None or (previous.status, previous.message) != (item.status, item.message)
         if bad and news:
             announced.append(Announce(request, item.reason, item.message, warning=True))

@@ -65,8 +65,8 @@ def conditions(
             observation,
             "Ready",
             true if ready else false,
-            after.phase.value,
-            message("Phase", phase=after.phase.value),
+            after.phase,
+            message("Phase", phase=after.phase),
         ),
         _admitted(observation, found),
         _approved(observation, found),
@@ -74,9 +74,9 @@ def conditions(
     found_conditions += [
         told(
             observation,
-            result.stage.value,
+            result.stage,
             STATE_CONDITION[result.state],
-            result.state.value,
+            result.state,
             stage.message,
             result.clause,
         )

@@ -47,9 +47,9 @@ def declared(
     if approved is None:
         return before.services
     known = {one.item: one for one in before.services}
-    for order in sorted(observation.orders, key=lambda one: one.metadata.name):
-        if _carried_out(order, approved.revision):
-            known = _after(known, order)
+    orders = [order for order in observation.orders if _carried_out(order, approved.revision)]
+    for order in sorted(orders, key=lambda one: one.metadata.name):
+        known = _after(known, order)
     return [known[item] for item in sorted(known)]
 
 

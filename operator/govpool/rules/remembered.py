@@ -17,13 +17,18 @@ def once(function: Callable[P, T]) -> Callable[P, T]:
     looked at many times in its life, and comparing it would cost more than the answer. What raises is asked
     again.
     """
-    known: dict[tuple[int | str, ...], tuple[tuple[object, ...], T]] = {}
+    known: dict[int | tuple[int | str, ...], tuple[tuple[object, ...], T]] = {}
 
     @wraps(function)
     def answer(*args: P.args, **kwargs: P.kwargs) -> T:
         if kwargs:
             return function(*args, **kwargs)
-        asked = tuple([arg if type(arg) is str else id(arg) for arg in args])
+        asked: int | tuple[int | str, ...]
+        if len(args) == 1 and type(args[0]) is not str:
+            # Most are asked of one thing alone, and most often: no tuple is made for it.
+            asked = id(args[0])
+        else:
+            asked = tuple([arg if type(arg) is str else id(arg) for arg in args])
         # The arguments are kept beside their answer, so that no other can come to stand at their addresses.
         found = known.get(asked)
         if found is not None:

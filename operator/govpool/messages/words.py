@@ -290,7 +290,8 @@ def set_in_chinese(template: str, values: Mapping[str, str], of_words: frozenset
     A space that set off a word in Latin letters goes with it.
     """
     told = {name: _set_off(text) if name in of_words else text for name, text in values.items()}
-    return _BESIDE.sub("", template.format(**told)).replace("\0", "")
+    text = template.format(**told)
+    return _BESIDE.sub("", text).replace("\0", "") if "\0" in text else text
 
 
 def _set_off(text: str) -> str:

@@ -84,6 +84,8 @@ def next_look(
 
 
 def _next_turn(content: RequestContent, policy: CloudPolicy, now: datetime) -> datetime | None:
+    if not content.term.temporary and not content.business_cycles:
+        return None
     calendar = WorkCalendar.of(policy.spec)
     season = cycles.next_turn(content, calendar, now) if cycles.carried_out(policy.spec) else None
     return earliest(season, next_turn(content, calendar, now))

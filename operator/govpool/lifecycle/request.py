@@ -148,7 +148,7 @@ def _status(
         if found.approved
         else None
     )
-    complete = approved is not None and bool(results) and all(result.done for result in results)
+    complete = approved is not None and bool(results) and results[-1].done
     handed_over = _handed_over(results)
     days = before.trial or (trial(policy.spec, handed_over) if handed_over else None)
     use = use_after(request, policy.spec, catalog, found.approved, results, observation.now, asked_of(found))
@@ -172,7 +172,7 @@ def _status(
             "applied": applied,
             "judged": found.judged,
             "pending_approval": found.pending.approval.metadata.name if found.pending else None,
-            "stages": [_stage_status(observation, before, approved, result) for result in results],
+            "stages": _stages(observation, before, approved, results),
             "deadlines": due,
             "who": first.who if first else None,
             "due": first.due if first else None,
@@ -180,7 +180,7 @@ def _status(
             "billing": _billing(before, policy, observation, approved, results, days),
             "keep_old_environment_until": keep[0] if keep else None,
             "fee_per_year": f"{yearly_fee(approved.content, policy.spec, catalog):.2f}" if approved else None,
-            "addresses": _addresses(observation),
+            "addresses": list(_addresses(*observation.servers)),
             "certificate": _certificate(observation) or before.certificate,
             "emergency": use,
             "services": services.declared(observation, found.approved, before),
@@ -239,22 +239,26 @@ def _phase(
     return RequestPhase.DELIVERY if current in DELIVERY_STAGES else RequestPhase.OPENING
 
 
-def _stage_status(
+def _stages(
     observation: RequestObservation,
     before: CloudResourceRequestStatus,
     approved: ApprovedRevision | None,
-    result: StageResult,
-) -> StageStatus:
-    """How far a stage is. What was done stays told as it was: a later look finds nothing left to do, which
+    results: tuple[StageResult, ...],
+) -> list[StageStatus]:
+    """How far each stage is. What was done stays told as it was: a later look finds nothing left to do, which
     would read as if nothing had been done.
     """
     same = (
         approved is not None and before.approved is not None and before.approved.revision == approved.revision
     )
-    if result.done and same:
-        for told_before in before.stages:
-            if told_before.stage is result.stage and told_before.state is StageState.DONE:
-                return told_before
+    told_before = {one.stage: one for one in before.stages if one.state is StageState.DONE} if same else {}
+    return [
+        (told_before.get(result.stage) if result.done else None) or _stage_status(observation, result)
+        for result in results
+    ]
+
+
+def _stage_status(observation: RequestObservation, result: StageResult) -> StageStatus:
     return StageStatus(
         stage=result.stage,
         state=result.state,
@@ -303,12 +307,8 @@ def _delivered_at(request: CloudResourceRequest) -> datetime | None:
     return delivery.at if delivery else None
 
 
-def _addresses(observation: RequestObservation) -> list[ServerAddress]:
-    return list(_addresses_of(*observation.servers))
-
-
 @once
-def _addresses_of(*servers: CloudServer) -> tuple[ServerAddress, ...]:
+def _addresses(*servers: CloudServer) -> tuple[ServerAddress, ...]:
     return tuple(
         ServerAddress(server=server.metadata.name, address=address)
         for server in sorted(servers, key=lambda s: s.metadata.name)

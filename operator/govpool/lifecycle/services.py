@@ -54,9 +54,13 @@ def declared(
 
 
 def _carried_out(order: WorkOrder, revision: int) -> bool:
-    own = order.spec.work is WorkOrderKind.MANUAL and order.spec.revision == revision
-    person = order.spec.executor is Executor.PERSON
-    return own and person and order.status is not None and order.status.state is WorkOrderState.SUCCEEDED
+    return (
+        order.spec.work is WorkOrderKind.MANUAL
+        and order.spec.revision == revision
+        and order.spec.executor is Executor.PERSON
+        and order.status is not None
+        and order.status.state is WorkOrderState.SUCCEEDED
+    )
 
 
 def _after(known: dict[str, DeclaredService], order: WorkOrder) -> dict[str, DeclaredService]:

@@ -207,12 +207,14 @@ def leaves(servers: Iterable[CloudServer], revision: int, certificates: Iterable
 
     Backup, receipt, wipe and certificate belong to one Approval: another one waits until they are done.
     """
+    leaving = [s for s in servers if s.spec.revision == revision and s.spec.desired in LEAVING]
+    if not leaving:
+        return False
     certified = {medium.key for found in certificates for medium in found.spec.media}
     return any(
         server_phase(server) is not ServerPhase.GONE
         or any(d.held_data and d.key not in certified for d in (server.status.disks if server.status else ()))
-        for server in servers
-        if server.spec.revision == revision and server.spec.desired in LEAVING
+        for server in leaving
     )
 
 

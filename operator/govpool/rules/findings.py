@@ -137,9 +137,10 @@ def _evidence(
     for rule in rules:
         kind = rule.material
         held = [paper for paper in papers if paper.type is kind and paper.date <= today]
-        if any(valid_until(policy, rule, paper) is None for paper in held):
+        ends = [(valid_until(policy, rule, paper), paper) for paper in held]
+        lasting = [(end, paper) for end, paper in ends if end is not None]
+        if len(lasting) < len(held):
             continue
-        lasting = [(end, paper) for paper in held if (end := valid_until(policy, rule, paper)) is not None]
         best = max(lasting, key=lambda pair: pair[0], default=None)
         if best is not None and best[0] >= today:
             continue

@@ -100,16 +100,10 @@ class WorkCalendar:
         28 or 29 February). A duration in days or longer ends with its last day's end; one that has
         a time part ends to the second. Raises ValueError if it is no duration.
         """
-        found = _DURATION.match(duration)
-        if found is None or duration.endswith(("P", "T")):
-            raise ValueError(f"not an ISO-8601 duration: {duration!r}")
-        number = {name: int(found[name] or 0) for name in ("years", "months", "weeks", "days")}
-        moved = self._local(since) + relativedelta(
-            years=number["years"], months=number["months"], weeks=number["weeks"], days=number["days"]
-        )
-        if found["clock"] is None:
+        days, clock = _span(duration)
+        moved = self._local(since) + days
+        if clock is None:
             return self.end_of(moved.date())
-        clock = timedelta(**{name: int(found[name] or 0) for name in ("hours", "minutes", "seconds")})
         return (moved.astimezone(UTC) + clock).astimezone(self.zone)
 
     def _local(self, at: datetime) -> datetime:
@@ -123,6 +117,21 @@ class WorkCalendar:
             day += step
             left -= self.is_working_day(day)
         return day
+
+
+@lru_cache(maxsize=256)
+def _span(duration: str) -> tuple[relativedelta, timedelta | None]:
+    """An ISO-8601 duration: its part by the calendar, and that by the clock if it has one."""
+    found = _DURATION.match(duration)
+    if found is None or duration.endswith(("P", "T")):
+        raise ValueError(f"not an ISO-8601 duration: {duration!r}")
+    number = {name: int(found[name] or 0) for name in ("years", "months", "weeks", "days")}
+    days = relativedelta(
+        years=number["years"], months=number["months"], weeks=number["weeks"], days=number["days"]
+    )
+    if found["clock"] is None:
+        return days, None
+    return days, timedelta(**{name: int(found[name] or 0) for name in ("hours", "minutes", "seconds")})
 
 
 @once

@@ -24,7 +24,8 @@ def decide(context: StageContext) -> StageResult:
     if quota is None:
         return context.waiting(message("QuotaMissing", namespace=context.request.metadata.namespace))
     status = quota.status or TenantQuotaStatus()
-    if any(_is_made(context, own, needed) for own in status.reservations):
+    own = [found for found in status.reservations if found.request_uid == context.request.metadata.uid]
+    if any(_is_made(context, found, needed) for found in own):
         return context.done(_reserved(needed), at=context.before)
     verdict = check(
         quota, pool=pool, request_uid=context.request.metadata.uid, needed=needed, policy=context.regulation
@@ -47,11 +48,10 @@ def decide(context: StageContext) -> StageResult:
 
 
 def _is_made(context: StageContext, found: Reservation, needed: Amounts) -> bool:
-    """Whether it is what has to be reserved under the approved revision."""
-    own, approved = context.request.metadata, context.approved
+    """Whether what the request holds is what has to be reserved under the approved revision."""
+    approved = context.approved
     return (
-        found.request_uid == own.uid
-        and found.request == own.name
+        found.request == context.request.metadata.name
         and found.pool == approved.content.pool
         and found.revision == approved.revision
         and found.amounts == needed

@@ -142,7 +142,8 @@ class Reconciler:
             await self._applier.apply(decision.actions)
             after = self._store.get(CloudResourceRequest, *_place(request))
             orders = self._store.made_for(WorkOrder, request.metadata.uid)
-            self.rests.took(observation, decision, after, orders)
+            servers = self._store.made_for(CloudServer, request.metadata.uid)
+            self.rests.took(observation, decision, after, orders, servers)
             return decision
         # All reservations of a unit stand in one object: one after the other, each on what the one before
         # it left, instead of all but one meeting a conflict and backing off.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from govpool.api.cloudresourcerequest import CloudResourceRequest
+from govpool.api.cloudserver import CloudServer
 from govpool.api.workorder import WorkOrder
 from govpool.effects.store import Key
 from govpool.lifecycle.decision import Decision
@@ -41,13 +42,14 @@ class Rests:
         decision: Decision,
         newest: CloudResourceRequest | None,
         orders: tuple[WorkOrder, ...],
+        servers: tuple[CloudServer, ...],
     ) -> None:
-        """Remember what was decided and carried out. ``newest`` and ``orders``: the request and its orders as
-        they are known after it.
+        """Remember what was decided and carried out. ``newest``, ``orders`` and ``servers``: the request and
+        what was made for it as they are known after it.
         """
         key = observation.request.key
         self._known.pop(key, None)
-        rest = at_rest(observation, decision, newest, orders) if newest is not None else None
+        rest = at_rest(observation, decision, newest, orders, servers) if newest is not None else None
         if rest is None:
             return
         if len(self._known) >= REMEMBERED:

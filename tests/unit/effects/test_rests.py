@@ -32,7 +32,7 @@ def clock(due: datetime, *, overdue: bool = False) -> Deadline:
 
 def left_out(seen: RequestObservation, decision: Decision, after: timedelta) -> bool:
     rests = Rests()
-    rests.took(seen, decision, seen.request, ())
+    rests.took(seen, decision, seen.request, (), ())
     return rests.found(replace(seen, now=NOW + after)) == Decision(look_again=decision.look_again)
 
 

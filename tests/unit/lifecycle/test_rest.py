@@ -7,13 +7,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from govpool.api.approval import RequestReference
+from govpool.api.approval import Approval, ApprovalState, ApprovalStatus, RequestReference
 from govpool.api.base import ObjectMeta
+from govpool.api.cloudpolicy import Stage
 from govpool.api.cloudresourcerequest import (
     CloudResourceRequest,
     CloudResourceRequestStatus,
     RequestPhase,
+    StageState,
+    StageStatus,
+    Trial,
 )
+from govpool.api.cloudserver import CloudServer, CloudServerSpec, CloudServerStatus, Desired, ServerPhase
 from govpool.api.origin import RequestOrigin
 from govpool.api.workorder import (
     Executor,
@@ -23,7 +28,7 @@ from govpool.api.workorder import (
     WorkOrderState,
     WorkOrderStatus,
 )
-from govpool.lifecycle.actions import Announce, Create, LetGo, WriteStatus
+from govpool.lifecycle.actions import Announce, Create, LetGo, Settle, WriteSpec, WriteStatus
 from govpool.lifecycle.decision import Decision
 from govpool.lifecycle.observation import RequestObservation
 from govpool.lifecycle.rest import TOLD, at_rest, only_tells, same_around
@@ -48,7 +53,7 @@ def order(executor: Executor, status: WorkOrderStatus | None = None) -> WorkOrde
     return WorkOrder.model_construct(metadata=ObjectMeta(name="order"), spec=spec, status=status)
 
 
-@pytest.mark.parametrize("name", sorted(CloudResourceRequestStatus.model_fields))
+@pytest.mark.parametrize("name", sorted(CloudResourceRequestStatus.model_fields.keys() - {"trial"}))
 def test_a_status_only_tells_more_where_no_other_field_differs(name: str) -> None:
     other = BEFORE.model_copy(update={name: "something else"})
     assert only_tells(BEFORE, other) is (name in TOLD)
@@ -57,7 +62,7 @@ def test_a_status_only_tells_more_where_no_other_field_differs(name: str) -> Non
 
 def test_what_only_told_is_at_rest_until_something_around_it_changes() -> None:
     told = Decision((WriteStatus(REQUEST, MORE), Announce(REQUEST, "Phase", "")))
-    rest = at_rest(LOOK, told, WRITTEN, ())
+    rest = at_rest(LOOK, told, WRITTEN, (), ())
     assert rest is not None and rest.request is WRITTEN
     assert same_around(rest, replace(LOOK, request=WRITTEN))
     again = WRITTEN.model_copy()
@@ -73,27 +78,76 @@ def test_what_was_restored_is_looked_at_until_it_is_adopted() -> None:
         after = before.model_copy(update={"phase": RequestPhase.DEREGISTERED})
         request = REQUEST.model_copy(update={"status": before})
         written = WRITTEN.model_copy(update={"status": after})
-        rest = at_rest(
-            RequestObservation(request, NOW), Decision((WriteStatus(request, after),)), written, ()
-        )
+        told = Decision((WriteStatus(request, after),))
+        rest = at_rest(RequestObservation(request, NOW), told, written, (), ())
         assert (rest is None) is (adopted is None)
+
+
+def test_a_trial_that_begins_is_news_where_reports_are_judged_by_it() -> None:
+    trial = BEFORE.model_copy(update={"trial": Trial(started=NOW, ends=NOW)})
+    assert only_tells(BEFORE, trial) and not only_tells(trial, BEFORE)
+    report = StageStatus(stage=Stage.REPORTS, state=StageState.WAITING, article="YY-19(3)")
+    assert not only_tells(BEFORE, trial.model_copy(update={"stages": [report]}))
+
+
+def test_a_granted_approval_that_settles_changes_nothing() -> None:
+    for state in ApprovalState:
+        # Nothing here looks into the spec.
+        approval = Approval.model_construct(metadata=META, spec=None, status=ApprovalStatus(state=state))
+        seen = replace(LOOK, approvals=(approval,))
+        rest = at_rest(seen, Decision((Settle(approval), WriteStatus(REQUEST, MORE))), WRITTEN, (), ())
+        assert (rest is not None) is (state is ApprovalState.APPROVED)
+        assert rest is None or rest.approvals == ()
+
+
+def server(desired: Desired = Desired.RUNNING, status: CloudServerStatus | None = None) -> CloudServer:
+    spec = CloudServerSpec.model_construct(desired=desired)
+    meta = ObjectMeta(name="app-0", namespace="unit", uid="2", resource_version="9")
+    return CloudServer.model_construct(metadata=meta, spec=spec, status=status)
+
+
+def test_a_new_server_changes_nothing_until_something_came_of_it() -> None:
+    made = server()
+    decision = Decision((Create(made), WriteStatus(REQUEST, MORE)))
+    assert at_rest(LOOK, decision, WRITTEN, (), ()) is None
+    rest = at_rest(LOOK, decision, WRITTEN, (), (made,))
+    assert rest is not None
+    found = replace(LOOK, request=WRITTEN)
+    begun = CloudServerStatus(phase=ServerPhase.BUILDING, message="it is built", retry_at=NOW)
+    assert same_around(rest, replace(found, servers=(server(status=begun),)))
+    for news in ({"phase": ServerPhase.OPEN}, {"phase": ServerPhase.ERROR}, {"addresses": ["10.0.0.1"]}):
+        assert not same_around(rest, replace(found, servers=(server(status=begun.model_copy(update=news)),)))
+    assert not same_around(rest, found)
+
+
+def test_a_released_server_that_is_to_go_changes_nothing_until_it_is_gone() -> None:
+    kept = CloudServerStatus(phase=ServerPhase.RELEASED)
+    for desired in Desired:
+        before, after = server(desired, kept), server(Desired.GONE, kept)
+        seen = replace(LOOK, servers=(before,))
+        decision = Decision((WriteSpec(after), WriteStatus(REQUEST, MORE)))
+        rest = at_rest(seen, decision, WRITTEN, (), (after,))
+        assert (rest is not None) is (desired is Desired.RELEASED)
+    edited = server(Desired.GONE, kept.model_copy(update={"phase": ServerPhase.GONE}))
+    seen = replace(LOOK, servers=(server(Desired.RELEASED, kept),))
+    assert at_rest(seen, decision, WRITTEN, (), (edited,)) is None
 
 
 def test_what_did_something_or_met_another_writer_is_looked_at_again() -> None:
     told = WriteStatus(REQUEST, MORE)
-    assert at_rest(LOOK, Decision((told, LetGo(REQUEST, "proof"))), WRITTEN, ()) is None
+    assert at_rest(LOOK, Decision((told, LetGo(REQUEST, "proof"))), WRITTEN, (), ()) is None
     edited = WRITTEN.model_copy(update={"spec": "edited"})
-    assert at_rest(LOOK, Decision((told,)), edited, ()) is None
+    assert at_rest(LOOK, Decision((told,)), edited, (), ()) is None
     other = WRITTEN.model_copy(update={"status": BEFORE})
-    assert at_rest(LOOK, Decision((told,)), other, ()) is None
-    assert at_rest(LOOK, Decision((told,)), WRITTEN, (order(Executor.LOCAL),)) is None
+    assert at_rest(LOOK, Decision((told,)), other, (), ()) is None
+    assert at_rest(LOOK, Decision((told,)), WRITTEN, (order(Executor.LOCAL),), ()) is None
 
 
 @pytest.mark.parametrize("executor", list(Executor))
 def test_an_issued_order_changes_nothing_until_its_run_ends(executor: Executor) -> None:
     issued = order(executor)
     decision = Decision((Create(issued), WriteStatus(REQUEST, MORE)))
-    rest = at_rest(LOOK, decision, WRITTEN, (issued,))
+    rest = at_rest(LOOK, decision, WRITTEN, (issued,), ())
     assert (rest is not None) is (executor in (Executor.LOCAL, Executor.JOB))
     if rest is None:
         return
@@ -101,4 +155,4 @@ def test_an_issued_order_changes_nothing_until_its_run_ends(executor: Executor) 
     assert same_around(rest, replace(LOOK, request=WRITTEN, orders=(runs,)))
     ended = order(executor, WorkOrderStatus(state=WorkOrderState.SUCCEEDED, attempts=1))
     assert not same_around(rest, replace(LOOK, request=WRITTEN, orders=(ended,)))
-    assert at_rest(LOOK, decision, WRITTEN, (ended,)) is None
+    assert at_rest(LOOK, decision, WRITTEN, (ended,), ()) is None

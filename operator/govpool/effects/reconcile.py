@@ -27,6 +27,7 @@ from govpool.effects.apply import Applier, Feedback, ServerTarget
 from govpool.effects.audit import Trail
 from govpool.effects.clock import Clock
 from govpool.effects.dependents import AUDIT, CHAIN
+from govpool.effects.echoes import Echoes
 from govpool.effects.executors.base import OrderContext, Recorder
 from govpool.effects.executors.evidence import Keep, keep
 from govpool.effects.executors.registry import executor
@@ -93,7 +94,7 @@ class Reconciler:
         self._applier = Applier(kube, store, clock, feedback)
         self._wake, self._pool_watch = feedback.wake, PoolWatch()
         self._reserving: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self.rests = Rests()
+        self.rests, self.echoes = Rests(), Echoes()
         self._by_kind: dict[str, Callable[[Resource], Awaitable[Decision]]] = {
             CloudResourceRequest.DEFINITION.kind: self._request,
             Approval.DEFINITION.kind: self._approval,
@@ -191,8 +192,10 @@ class Reconciler:
     # -- servers ----------------------------------------------------------------------------------
     async def _server(self, resource: Resource) -> Decision:
         server = _as(CloudServer, resource)
-        if (listed := self._pool_watch.seen(server)) is not None:
-            observation = self._observe_server(server, listed)
+        orders = self._store.made_for(WorkOrder, server.spec.request.uid)
+        known = self._pool_watch.seen(server) or self.echoes.seen(server, orders, self._clock.now())
+        if known is not None:
+            observation = self._observe_server(server, known)
             if not (decision := server_core.decide(observation)).actions:
                 return self._pool_watch.rarely(server, decision, observation.now)
         pool, seen = await self._look(server)
@@ -207,6 +210,7 @@ class Reconciler:
             told = server_core.faulted(newest, observation, error.code, error.message, error.retry_after)
             await self._applier.apply(told.actions)
             return told
+        self.echoes.took(observation, decision, self._store.get(CloudServer, *_place(server)))
         return decision
 
     def _observe_server(self, server: CloudServer, seen: SeenInPool | Unknown) -> ServerObservation:
@@ -379,6 +383,8 @@ class Reconciler:
         except ProviderError as error:
             self._wake_all(self._pool_watch.lost(name, servers))
             return Unknown(error.code.value, error.message), None
+        # The next list is compared with this one: what was seen of a server before may be older than it.
+        self.echoes.forget()
         self._pool_watch.told(name, listed)
         self._wake_all(self._pool_watch.took(name, listed.marks, servers))
         return tuple(machine.key for machine in listed.machines), listed.disks

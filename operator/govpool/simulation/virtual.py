@@ -126,6 +126,7 @@ class SimulatedOperator(Operator):
 
     def stirred(self) -> None:
         """Something happened in a pool: everything in it is looked at."""
+        self.reconciler.echoes.forget()
         for key in (item.key for kind in (CloudServer, CloudPool) for item in self.store.all(kind)):
             self.queue.add(key)
 
@@ -171,6 +172,7 @@ class VirtualTown:
         self.kube.forget()
         self.operator.store.forget()
         self.operator.reconciler.rests.forget()
+        self.operator.reconciler.echoes.forget()
         self._changes.clear()
 
     def _written(self, before: Resource | None, after: Resource | None) -> None:

@@ -142,10 +142,6 @@ class Schema:
         _mark_keyed(self.node, found)
         return frozenset(found)
 
-    @cached_property
-    def _defaulted(self) -> bool:
-        return any("default" in n for n in walk(self.node))
-
     def compile(self) -> None:
         """Build the validator now; raises ValueError when a pattern or keyword cannot be understood."""
         self._validator.is_valid({})
@@ -155,9 +151,7 @@ class Schema:
 
         What it shares with ``sound``, an object that was made sound before, is passed over.
         """
-        if self._defaulted:
-            _default(obj, self.node, sound)
-        _drop_nulls(obj, self.node, sound, root=True)
+        _settle(obj, self.node, sound, root=True)
 
     def prune(self, obj: Obj, sound: Obj | None = None) -> list[str]:
         """Remove unknown fields in place; returns their paths. ``sound``: see :meth:`default`."""
@@ -173,16 +167,6 @@ class Schema:
         if self._keyed:
             found.extend(_list_errors(obj, self.node, "", self._keyed))
         return found
-
-
-def walk(node: Obj) -> Iterator[Obj]:
-    """Yield a schema node and all nodes on its structural spine."""
-    yield node
-    for sub in (node.get("properties") or {}).values():
-        yield from walk(sub)
-    for name in ("items", "additionalProperties"):
-        if isinstance(node.get(name), dict):
-            yield from walk(node[name])
 
 
 # --- defaults and pruning ----------------------------------------------------------------------
@@ -201,38 +185,29 @@ def _of(sound: object, name: str) -> object:
     return sound.get(name) if isinstance(sound, dict) else None
 
 
-def _default(value: object, node: Obj, sound: object = None) -> None:
-    if isinstance(value, dict):
-        for name, sub in (node.get("properties") or {}).items():
-            if "default" in sub and (name not in value or (value[name] is None and not sub.get("nullable"))):
-                value[name] = copy.deepcopy(sub["default"])
-        for name, item in value.items():
-            if not isinstance(item, dict | list) or item is (known := _of(sound, name)):
-                continue
-            if (found := _subschema(node, name)) is not None:
-                _default(item, found, known)
-    elif isinstance(value, list) and isinstance(node.get("items"), dict):
+def _settle(value: object, node: Obj, sound: object = None, *, root: bool = False) -> None:
+    """Fill in defaults, and drop the nulls that none took the place of."""
+    if isinstance(value, list) and isinstance(node.get("items"), dict):
         for item in value:
-            _default(item, node["items"])
-
-
-def _drop_nulls(value: object, node: Obj, sound: object = None, *, root: bool = False) -> None:
-    if isinstance(value, dict):
-        for name in list(value):
-            sub = (node.get("properties") or {}).get(name)
-            if root and name == "metadata":
-                continue
-            if value[name] is None:
-                if sub is not None and not sub.get("nullable"):
-                    del value[name]
-                continue
-            if not isinstance(value[name], dict | list) or value[name] is (known := _of(sound, name)):
-                continue
-            if (found := _subschema(node, name)) is not None:
-                _drop_nulls(value[name], found, known)
-    elif isinstance(value, list) and isinstance(node.get("items"), dict):
-        for item in value:
-            _drop_nulls(item, node["items"])
+            _settle(item, node["items"])
+    if not isinstance(value, dict):
+        return
+    properties = node.get("properties") or {}
+    for name, sub in properties.items():
+        if "default" in sub and (name not in value or (value[name] is None and not sub.get("nullable"))):
+            value[name] = copy.deepcopy(sub["default"])
+    for name, item in list(value.items()):
+        if root and name == "metadata":
+            continue  # its own schema sees to it: a kind's may say nothing more of it
+        if item is None:
+            if name in properties and not properties[name].get("nullable"):
+                del value[name]
+        elif (
+            isinstance(item, dict | list)
+            and item is not (known := _of(sound, name))
+            and (found := _subschema(node, name)) is not None
+        ):
+            _settle(item, found, known)
 
 
 def _prune(value: object, node: Obj, path: str, sound: object = None, *, root: bool = False) -> Iterator[str]:

@@ -73,6 +73,7 @@ def decide(observation: RequestObservation) -> Decision:
         return _missing_reference(observation, status)
     status = restored.considered(observation, status)
     found = submission(observation, policy, catalog, pool)
+    effective: ApprovedRevision | None = None
     results: tuple[StageResult, ...] = ()
     if found.approved is not None:
         try:
@@ -80,7 +81,7 @@ def decide(observation: RequestObservation) -> Decision:
             results = walk(observation, policy, catalog, effective, status)
         except LookupError as error:
             return _lost_item(observation, status, str(error))
-    after, look, news = _status(observation, status, policy, catalog, found, results)
+    after, look, news = _status(observation, status, policy, catalog, found, effective, results)
     actions: list[Action] = [*found.actions, *(action for result in results for action in result.actions)]
     actions += _settled_orders(observation, after)
     actions += findings.notices(observation, policy, after.findings)
@@ -140,14 +141,10 @@ def _status(
     policy: CloudPolicy,
     catalog: ServiceCatalog,
     found: Submission,
+    approved: ApprovedRevision | None,
     results: tuple[StageResult, ...],
 ) -> tuple[CloudResourceRequestStatus, Look, tuple[Ruling, ...]]:
     request = observation.request
-    approved = (
-        in_effect(found.approved, before, policy.spec, observation.now, asked_of(found))
-        if found.approved
-        else None
-    )
     complete = approved is not None and bool(results) and results[-1].done
     handed_over = _handed_over(results)
     days = before.trial or (trial(policy.spec, handed_over) if handed_over else None)

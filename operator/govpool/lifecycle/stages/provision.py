@@ -20,11 +20,12 @@ def decide(context: StageContext) -> StageResult:
     faults: list[str] = []
     for wanted in context.plan.wanted:
         current = context.current(wanted)
+        as_approved = current is not None and current.spec == wanted.spec
         if current is None:
             actions.append(Create(wanted))
-        elif current.spec != wanted.spec:
+        elif not as_approved:
             actions.append(WriteSpec(wanted))
-        if current is None or current.spec != wanted.spec or not carries_out(current):
+        if current is None or not as_approved or not carries_out(current):
             lagging.append(wanted.metadata.name)
         if current is not None and server_phase(current) is ServerPhase.ERROR and current.status:
             faults.append(f"{wanted.metadata.name}: {current.status.message}")

@@ -20,7 +20,7 @@ def decide(context: StageContext) -> StageResult:
     quota = context.observation.quota
     pool = context.approved.content.pool
     asked = amounts(context.approved.content, context.catalog)
-    needed = _needed(asked, held(context.plan.wanted), held(context.plan.surplus))
+    needed = _needed(asked, held((*context.plan.wanted, *context.plan.surplus)))
     if quota is None:
         return context.waiting(message("QuotaMissing", namespace=context.request.metadata.namespace))
     status = quota.status or TenantQuotaStatus()
@@ -59,8 +59,8 @@ def _is_made(context: StageContext, found: Reservation, needed: Amounts) -> bool
 
 
 @once
-def _needed(asked: Amounts, wanted: Amounts, leaving: Amounts) -> Amounts:
-    return asked.greatest(wanted.plus(leaving))
+def _needed(asked: Amounts, there_will_be: Amounts) -> Amounts:
+    return asked.greatest(there_will_be)
 
 
 def _reserving(needed: Amounts) -> Message:

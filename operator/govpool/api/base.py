@@ -31,7 +31,7 @@ def wire_name(field: str) -> str:
     return to_camel(field).replace("Gib", "GiB")
 
 
-_set = object.__setattr__
+_new, _set = object.__new__, object.__setattr__
 
 
 class Model(BaseModel):  # noqa: PLW1641 - pydantic makes the hash of what is frozen
@@ -64,11 +64,11 @@ class Model(BaseModel):  # noqa: PLW1641 - pydantic makes the hash of what is fr
         """
         if deep:
             return super().model_copy(update=update, deep=True)
-        copied = self.__class__.__new__(self.__class__)
+        copied = _new(self.__class__)
         given, fields = update or {}, self.__pydantic_fields_set__
         _set(copied, "__dict__", {**self.__dict__, **given})
         # Nobody changes such a set: it is another one only where there is more in it.
-        _set(copied, "__pydantic_fields_set__", fields if given.keys() <= fields else {*fields, *given})
+        _set(copied, "__pydantic_fields_set__", fields if fields.issuperset(given) else {*fields, *given})
         _set(copied, "__pydantic_extra__", None)
         _set(copied, "__pydantic_private__", None)
         return copied

@@ -40,7 +40,9 @@ def _present(before: DiskStatus | None, disk: Disk) -> DiskStatus:
     if before is None:
         return DiskStatus(key=disk.key, phase=DiskPhase.PRESENT, **facts)
     phase = DiskPhase.WIPED if before.phase is DiskPhase.WIPED else DiskPhase.PRESENT
-    return before.model_copy(update={**facts, "phase": phase, "absence": None})
+    update = {**facts, "phase": phase, "absence": None}
+    known = before.__dict__
+    return before if {**known, **update} == known else before.model_copy(update=update)
 
 
 def _absent(disk: DiskStatus, now: datetime) -> DiskStatus:

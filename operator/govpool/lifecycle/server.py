@@ -195,6 +195,8 @@ def _vanished(
 def _drifted(
     observation: ServerObservation, status: CloudServerStatus, told: tuple[Message, ...]
 ) -> CloudServerStatus:
+    if not told and not status.drift:
+        return status
     drift = [text.render(observation.language)[:MAX_DRIFT] for text in told]
     return status.model_copy(update={"drift": drift[:DRIFTS]})
 

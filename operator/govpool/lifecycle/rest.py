@@ -43,10 +43,8 @@ where it says the same, and goes by none of them; by the phase only of what was 
 """
 RUN_HERE = (Executor.LOCAL, Executor.JOB)
 """Of these orders a request says the same from their issue to their end."""
-_AROUND = tuple(
-    field.name
-    for field in fields(RequestObservation)
-    if field.name not in ("request", "now", "orders", "servers")
+_around = attrgetter(
+    *(f.name for f in fields(RequestObservation) if f.name not in ("request", "now", "orders", "servers"))
 )
 _gone_by = attrgetter(*(n for n in CloudResourceRequestStatus.model_fields if n not in TOLD and n != "trial"))
 Made = WorkOrder | CloudServer
@@ -140,12 +138,11 @@ def same_around(one: RequestObservation, other: RequestObservation) -> bool:
     """Whether both observed the very same version of the request, with the very same around it. How far an
     order's run is makes no difference, nor what a server says anew, as nothing came of either.
     """
-    if one.request is not other.request:
-        return False
     return (
-        _like(one.orders, other.orders, only_under_way)
+        one.request is other.request
+        and _like(one.orders, other.orders, only_under_way)
         and _like(one.servers, other.servers, only_retold)
-        and all(_same(getattr(one, name), getattr(other, name)) for name in _AROUND)
+        and bool(_around(one) == _around(other))
     )
 
 
@@ -153,11 +150,6 @@ def _like(
     one: tuple[Made, ...], other: tuple[Made, ...], no_news: Callable[[Resource, Resource], bool]
 ) -> bool:
     """Whether these are the same, but for changes that are no news to a request."""
-    pairs = zip(one, other, strict=False)
-    return len(one) == len(other) and all(a is b or no_news(a, b) for a, b in pairs)
-
-
-def _same(one: object, other: object) -> bool:
-    if isinstance(one, tuple) and isinstance(other, tuple):
-        return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
-    return one is other
+    if len(one) != len(other):
+        return False
+    return all(a is b or no_news(a, b) for a, b in zip(one, other, strict=True))

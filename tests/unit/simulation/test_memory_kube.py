@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +14,7 @@ from govpool.api.tenantquota import TenantQuota
 from govpool.effects.kube import Json
 from govpool.effects.kube_errors import KubeError
 from govpool.simulation.door import unruled
-from govpool.simulation.kube import UIDS, MemoryKube, uid_of
+from govpool.simulation.kube import MemoryKube
 from govpool.simulation.loop import VirtualClock, VirtualLoop
 
 UNIT = "heshan-data-bureau"
@@ -98,11 +97,6 @@ async def test_a_rule_about_an_edit_sees_of_the_status_what_it_asks_for(kube: Me
         kube.patch(CloudResourceRequest, "system", UNIT, {"spec": {"state": "Active"}})
     assert "phase" not in unruled(CloudResourceRequest, CloudResourceRequestStatus)
     assert "conditions" in unruled(CloudResourceRequest, CloudResourceRequestStatus)
-
-
-def test_a_uid_is_a_uuid_of_version_5() -> None:
-    for name in map(str, range(100)):
-        assert uid_of(name) == str(uuid.uuid5(UIDS, name))
 
 
 async def test_no_object_without_its_namespace(kube: MemoryKube) -> None:

@@ -148,9 +148,7 @@ def _admit(
         if pool is None:
             return ()
         request = seen.request.model_copy(update={"spec": spec})
-        asked = Application(
-            request, application, ground.policy, ground.catalog, pool, seen.quota, seen.now
-        )
+        asked = Application(request, application, ground.policy, ground.catalog, pool, seen.quota, seen.now)
         return refusals(asked)
 
     return ask

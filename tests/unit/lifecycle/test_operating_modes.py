@@ -142,7 +142,7 @@ def asks(quantity: int) -> Any:
 def provision(of: Any, status: CloudResourceRequestStatus | None = None, **given: Any) -> StageContext:
     running = tuple(opened(server) for server in servers())
     context = stage(Stage.PROVISION, of, servers=running, **given)
-    return replace(context, catalog=with_service(), status=status or CloudResourceRequestStatus())
+    return context._replace(catalog=with_service(), status=status or CloudResourceRequestStatus())
 
 
 @pytest.mark.parametrize(

@@ -311,11 +311,11 @@ def answer(context: StageContext) -> str:
 
 def asked_at(context: StageContext, moment: datetime) -> StageContext:
     approved = context.approved.model_copy(update={"asked_at": moment})
-    return replace(context, approved=approved)
+    return context._replace(approved=approved)
 
 
 def observed_at(context: StageContext, moment: datetime) -> StageContext:
-    return replace(context, observation=replace(context.observation, now=moment))
+    return context._replace(observation=replace(context.observation, now=moment))
 
 
 # -- notices -------------------------------------------------------------------------------------

@@ -312,7 +312,8 @@ def test_the_story_is_bounded_and_the_oldest_makes_room() -> None:
 
 def test_what_made_room_is_not_told_once_more() -> None:
     left = [ruling(str(n), n).happening("en") for n in range(1, story.MAX_HISTORY + 1)]
-    assert story.untold(CloudResourceRequestStatus(history=left), [ruling("0", 0)]) == []
+    short = CloudResourceRequestStatus(history=left)
+    assert story.untold(short, [ruling("0", 0)], story.told(short)) == []
 
 
 def test_decisions_are_told_with_who_and_under_which_clause() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from operator import attrgetter
 
 from govpool.api.cloudserver import CloudServer, DiskPhase, DiskStatus
 from govpool.api.wipecertificate import AbsenceProof, OverwriteProvability, VerificationResult
@@ -11,6 +12,9 @@ from govpool.api.workorder import DiskResult, WorkOrder, WorkOrderKind, WorkOrde
 from govpool.lifecycle.actions import DeleteDisk
 from govpool.lifecycle.observation import SeenInPool
 from govpool_providers.base import Disk
+
+_facts = attrgetter("name", "root", "provider_id", "size_bytes", "medium", "overwrite")
+"""What the pool tells of a disk: called the same there and in a status."""
 
 
 def seen_disks(server: CloudServer, seen: SeenInPool, now: datetime) -> list[DiskStatus]:
@@ -21,13 +25,15 @@ def seen_disks(server: CloudServer, seen: SeenInPool, now: datetime) -> list[Dis
     """
     before = {disk.key: disk for disk in (server.status.disks if server.status else [])}
     found = {disk.key: disk for disk in seen.disks}
-    result = [_present(before.get(key), disk) for key, disk in sorted(found.items())]
-    result += [_absent(disk, now) for key, disk in sorted(before.items()) if key not in found]
+    result = [_present(before.get(key), disk) for key, disk in found.items()]
+    result += [_absent(disk, now) for key, disk in before.items() if key not in found]
     order = {disk.key: index for index, disk in enumerate(server.spec.disks)}
     return sorted(result, key=lambda disk: (order.get(disk.key, len(order)), disk.key))
 
 
 def _present(before: DiskStatus | None, disk: Disk) -> DiskStatus:
+    if before is not None and _says_so(before, disk):
+        return before
     facts = {
         "name": disk.name,
         "root": disk.root,
@@ -40,9 +46,13 @@ def _present(before: DiskStatus | None, disk: Disk) -> DiskStatus:
     if before is None:
         return DiskStatus(key=disk.key, phase=DiskPhase.PRESENT, **facts)
     phase = DiskPhase.WIPED if before.phase is DiskPhase.WIPED else DiskPhase.PRESENT
-    update = {**facts, "phase": phase, "absence": None}
-    known = before.__dict__
-    return before if {**known, **update} == known else before.model_copy(update=update)
+    return before.model_copy(update={**facts, "phase": phase, "absence": None})
+
+
+def _says_so(before: DiskStatus, disk: Disk) -> bool:
+    """Whether the status says of the disk already what the pool lists."""
+    there = before.phase in (DiskPhase.PRESENT, DiskPhase.WIPED) and before.absence is None
+    return there and before.held_data and bool(_facts(before) == _facts(disk))
 
 
 def _absent(disk: DiskStatus, now: datetime) -> DiskStatus:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from govpool.api.base import FINALIZER, ConditionStatus
 from govpool.api.cloudserver import (
     BaselineSummary,
     CloudServer,
+    CloudServerSpec,
     CloudServerStatus,
     Desired,
     HandoverSummary,
@@ -38,6 +39,7 @@ from govpool.lifecycle.drift import Drift
 from govpool.lifecycle.enforcement import holds
 from govpool.lifecycle.observation import SeenInPool, ServerObservation, Unknown
 from govpool.messages import Message, message
+from govpool.rules.remembered import once
 from govpool_providers.base import DiskState, DiskWant, Machine, MachineState, Size
 from govpool_providers.errors import ErrorCode
 
@@ -49,6 +51,7 @@ DRIFTS, MAX_DRIFT = 16, 256
 """What a status holds of a server's drift."""
 RESYNC = timedelta(minutes=5)
 """Between two looks at something that stands still, so that drift is seen."""
+_UNSEEN = CloudServerStatus()
 
 
 def decide(observation: ServerObservation) -> Decision:
@@ -58,7 +61,7 @@ def decide(observation: ServerObservation) -> Decision:
         return Decision()
     if FINALIZER not in server.metadata.finalizers and not server.deleting:
         return Decision((HoldFinalizer(server),))
-    before = server.status or CloudServerStatus()
+    before = server.status or _UNSEEN
     if before.phase is ServerPhase.GONE:
         held = server.deleting and FINALIZER in server.metadata.finalizers
         return Decision((LetGo(server, "machine and disks were seen absent"),) if held else ())
@@ -245,9 +248,13 @@ def _size(server: CloudServer) -> Size:
 
 def disk_wants(server: CloudServer) -> tuple[DiskWant, ...]:
     """The disks of the spec in the provider's terms."""
+    return _wants(server.spec)
+
+
+@once
+def _wants(spec: CloudServerSpec) -> tuple[DiskWant, ...]:
     return tuple(
-        DiskWant(disk.key, disk.name, disk.size_gib, disk.root, disk.volume_class)
-        for disk in server.spec.disks
+        DiskWant(disk.key, disk.name, disk.size_gib, disk.root, disk.volume_class) for disk in spec.disks
     )
 
 
@@ -279,6 +286,7 @@ def _seen(observation: ServerObservation, before: CloudServerStatus, seen: SeenI
     name = observation.server.metadata.name
     disks = with_results(seen_disks(observation.server, seen, observation.now), name, observation.orders)
     update: dict[str, object] = {"disks": disks, "retry_at": None, "drift": []}
+    update |= _found_out(name, observation.orders)
     if machine is not None:
         update |= {
             "provider_id": machine.provider_id,
@@ -288,39 +296,43 @@ def _seen(observation: ServerObservation, before: CloudServerStatus, seen: SeenI
             "isolated": machine.isolated,
             "holds": list(holds(observation.notices, observation.server.spec.request).values()),
         }
-    return _with_orders(before.model_copy(update=update), name, observation.orders)
+    return before.model_copy(update=update)
 
 
-def _with_orders(status: CloudServerStatus, server: str, orders: Iterable[WorkOrder]) -> CloudServerStatus:
-    """Take over what finished orders found out about this server."""
+def _found_out(server: str, orders: Iterable[WorkOrder]) -> dict[str, object]:
+    """What finished orders found out about this server; of the same, what the latest did."""
     update: dict[str, object] = {}
-    for order in sorted(orders, key=lambda o: o.spec.revision):
-        result = order.status
-        if result is None or result.finished is None:
-            continue
-        found = next((r for r in result.servers if r.server == server), None)
-        if found is None:
-            continue
-        if order.spec.work is WorkOrderKind.BASELINE and "report" in found.facts:
-            update["baseline"] = BaselineSummary(
-                report=found.facts["report"],
-                passed=found.ok,
-                score=int(found.facts["score"]),
-                at=result.finished,
-                work_order=order.metadata.name,
-            )
-        if (
-            order.spec.work is WorkOrderKind.HANDOVER
-            and found.ok
-            and result.state is WorkOrderState.SUCCEEDED
-        ):
-            update["host_key_fingerprint"] = found.facts.get("hostKey", "")
-            update["handover"] = HandoverSummary(
-                at=result.finished,
-                proof=found.facts.get("proof", found.message),
-                work_order=order.metadata.name,
-            )
-    return status.model_copy(update=update) if update else status
+    finished = [order for order in orders if order.status and order.status.finished]
+    for order in sorted(finished, key=lambda order: order.spec.revision):
+        update |= _result(order, server)
+    return update
+
+
+@once
+def _result(order: WorkOrder, server: str) -> Mapping[str, object]:
+    """What a finished order found out about the server."""
+    result = order.status
+    found = next((one for one in result.servers if one.server == server), None) if result else None
+    if result is None or result.finished is None or found is None:
+        return {}
+    if order.spec.work is WorkOrderKind.BASELINE and "report" in found.facts:
+        baseline = BaselineSummary(
+            report=found.facts["report"],
+            passed=found.ok,
+            score=int(found.facts["score"]),
+            at=result.finished,
+            work_order=order.metadata.name,
+        )
+        return {"baseline": baseline}
+    handed_over = order.spec.work is WorkOrderKind.HANDOVER and result.state is WorkOrderState.SUCCEEDED
+    if handed_over and found.ok:
+        handover = HandoverSummary(
+            at=result.finished,
+            proof=found.facts.get("proof", found.message),
+            work_order=order.metadata.name,
+        )
+        return {"host_key_fingerprint": found.facts.get("hostKey", ""), "handover": handover}
+    return {}
 
 
 def _unknown(observation: ServerObservation, before: CloudServerStatus, unknown: Unknown) -> Decision:
@@ -357,7 +369,7 @@ def faulted(
         told = _condition(observation, "Ready", ConditionStatus.FALSE, code, text)
         wait = RESYNC if code == ErrorCode.INVALID else SOON * 5
     retry_at = observation.now + max(wait, timedelta(seconds=retry_after or 0))
-    before = server.status or CloudServerStatus()
+    before = server.status or _UNSEEN
     after = before.model_copy(
         update={
             "conditions": merged(

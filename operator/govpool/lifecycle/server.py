@@ -429,11 +429,10 @@ def _write(
             "phase": phase,
             "message": text.render(observation.language)[:MAX_MESSAGE],
             "conditions": merged(status.conditions, conditions),
+            "seen_at": observation.now,
         }
     )
-    writes: tuple[Action, ...] = ()
-    if not same(after, server.status):
-        writes = (WriteStatus(server, after.model_copy(update={"seen_at": observation.now})),)
+    writes = () if same(after, server.status) else (WriteStatus(server, after),)
     look_at: datetime | None = observation.now + look if look else None
     return Decision((*writes, *actions), look_at)
 

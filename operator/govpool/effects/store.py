@@ -26,6 +26,8 @@ class Store:
         self._objects: dict[Key, Resource] = {}
         self._by_kind: defaultdict[str, dict[Key, Resource]] = defaultdict(dict)
         self._by_request: defaultdict[tuple[str, str], set[Key]] = defaultdict(set)
+        self._made: dict[tuple[str, str], tuple[Resource, ...]] = {}
+        """The same as objects, by name; dropped whenever one of them comes, changes or goes."""
         self._by_namespace: defaultdict[tuple[str, str], dict[Key, Resource]] = defaultdict(dict)
         self._gone: dict[str, int] = {}
 
@@ -43,7 +45,9 @@ class Store:
             self._unlink(known)
         self._objects[key] = self._by_kind[key[0]][key] = self._by_namespace[key[:2]][key] = resource
         if uid := resource.metadata.labels.get(REQUEST_LABEL):
-            self._by_request[(uid, resource.DEFINITION.kind)].add(key)
+            made = (uid, resource.DEFINITION.kind)
+            self._by_request[made].add(key)
+            self._made.pop(made, None)
         return True
 
     def knows(self, key: Key, uid: str, resource_version: str) -> bool:
@@ -69,7 +73,7 @@ class Store:
 
     def forget(self) -> None:
         """Drop every object: nobody asks any more."""
-        for known in (self._objects, self._by_kind, self._by_request, self._by_namespace):
+        for known in (self._objects, self._by_kind, self._by_request, self._made, self._by_namespace):
             known.clear()
 
     def unlisted(self, kind: type[R], uids: Collection[str], version: str) -> tuple[R, ...]:
@@ -88,8 +92,13 @@ class Store:
 
     def made_for(self, kind: type[R], request_uid: str) -> tuple[R, ...]:
         """Objects of a kind that were made for a request, by name."""
-        keys = self._by_request.get((request_uid, kind.DEFINITION.kind))
-        return cast("tuple[R, ...]", tuple([self._objects[key] for key in sorted(keys)])) if keys else ()
+        made = (request_uid, kind.DEFINITION.kind)
+        found = self._made.get(made)
+        if found is None:
+            found = tuple([self._objects[key] for key in sorted(self._by_request.get(made, ()))])
+            if found:
+                self._made[made] = found
+        return cast("tuple[R, ...]", found)
 
     def all(self, kind: type[R]) -> tuple[R, ...]:
         """Every object of a kind."""
@@ -115,10 +124,12 @@ class Store:
 
     def _unlink(self, resource: Resource) -> None:
         if uid := resource.metadata.labels.get(REQUEST_LABEL):
-            keys = self._by_request[(uid, resource.DEFINITION.kind)]
+            made = (uid, resource.DEFINITION.kind)
+            self._made.pop(made, None)
+            keys = self._by_request[made]
             keys.discard(resource.key)
             if not keys:
-                del self._by_request[(uid, resource.DEFINITION.kind)]
+                del self._by_request[made]
 
 
 def _version(resource: Resource) -> int:

@@ -73,13 +73,32 @@ def test_objects_are_found_by_the_request_they_were_made_for() -> None:
     assert names(store, "another") == ["other", "s-1"]
 
 
+def test_they_are_found_as_they_are_now() -> None:
+    store, server = Store(), server_of()
+    assert store.made_for(CloudServer, UID) == ()
+    newest, other = versioned(server, 2), versioned(server_of("doc-approval-db-0"), 3, "other")
+    for known, found in ((versioned(server, 1), 1), (newest, 1), (other, 2)):
+        store.put(known)
+        made = store.made_for(CloudServer, UID)
+        assert made is store.made_for(CloudServer, UID) and len(made) == found
+        assert any(one is known for one in made)
+    store.drop(versioned(other, 4, "other"))
+    assert store.made_for(CloudServer, UID) == (newest,)
+    store.put(versioned(server, 5, labels={}))
+    assert store.made_for(CloudServer, UID) == ()
+    store.put(versioned(server, 6))
+    store.forget()
+    assert store.made_for(CloudServer, UID) == ()
+
+
 def test_a_request_that_has_nothing_left_leaves_no_trace() -> None:
     store = Store()
     for number in range(50):
         one = versioned(server_of("s", uid=f"request-{number}"), number + 1, f"u{number}")
         store.put(one)
+        assert store.made_for(CloudServer, f"request-{number}") == (one,)
         store.drop(one)
-    assert not store._by_request
+    assert not store._by_request and not store._made
 
 
 def test_memory_of_what_is_gone_is_bounded() -> None:

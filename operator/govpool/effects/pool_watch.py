@@ -74,7 +74,8 @@ class PoolWatch:
         if before is None:
             # Whoever was looked at before this first list has the next look of its own still to come.
             return []
-        return [s.key for s in servers if marks.get(s.spec.key) != before.get(s.spec.key)]
+        changed = {key for key, _ in marks.items() ^ before.items()}
+        return [s.key for s in servers if s.spec.key in changed]
 
     def told(self, pool: str, listed: Listed) -> None:
         """After a start, or when a lost pool answers again, every server is looked at: by this one list."""

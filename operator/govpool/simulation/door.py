@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -18,19 +18,27 @@ from govpool.standalone.schema import Schema
 R = TypeVar("R", bound=Resource)
 
 
+class Stored(NamedTuple, Generic[R]):
+    """A version that was admitted, and its document."""
+
+    resource: R
+    document: Json
+
+
 class Door:
     """Admits what the CustomResourceDefinitions admit. Who may write what is not asked: scenarios name the
     people who may.
     """
 
-    def admit(self, kind: type[R], document: Json, before: Json | None) -> R:
+    def admit(self, kind: type[R], document: Json, stored: Stored[R] | None) -> R:
         """The object as it would be stored, without a status that stays. The document is made sound in place;
-        what it shares with ``before``, a version that was admitted, is so already.
+        what it shares with that of the stored version, which was admitted, is so already.
 
         Raises:
             KubeError: Invalid, with every reason.
         """
         schema, rules = _schema(kind)
+        before = stored.document if stored is not None else None
         sound = {**document, "apiVersion": API_VERSION, "kind": kind.DEFINITION.kind}
         unknown = schema.prune(sound, before)
         schema.default(sound, before)
@@ -42,7 +50,7 @@ class Door:
             meta = cast(Json, document.get("metadata") or {})
             raise KubeError(422, "Invalid", f"{kind.DEFINITION.kind} {meta.get('name')}: {'; '.join(errors)}")
         try:
-            return kind.model_validate(written)
+            return kind.model_validate(written if stored is None else _with_known_parts(written, *stored))
         except ValidationError as error:
             raise KubeError(422, "Invalid", str(error)) from None
 
@@ -52,6 +60,30 @@ def _without_old_status(document: Json, before: Json) -> Json:
     if document.get("status") is not before.get("status"):
         return document
     return {name: part for name, part in document.items() if name != "status"}
+
+
+def _with_known_parts(document: Json, known: Model, before: Json) -> dict[str, object]:
+    """The document with the very parts of the object that it came from, wherever they stay as they were:
+    what has been read is not read again.
+    """
+    names = _field_names(type(known))
+    found: dict[str, object] = {}
+    for name, part in document.items():
+        old = before.get(name)
+        have = getattr(known, names[name]) if old is not None and name in names else None
+        if part is old and have is not None:
+            found[name] = have
+        elif isinstance(have, Model) and isinstance(part, dict) and isinstance(old, dict):
+            found[name] = _with_known_parts(part, have, old)
+        else:
+            found[name] = part
+    return found
+
+
+@cache
+def _field_names(model: type[Model]) -> dict[str, str]:
+    """Names of a model's fields by those on the wire."""
+    return {wire_name(field): field for field in model.model_fields}
 
 
 @cache

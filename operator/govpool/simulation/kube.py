@@ -15,7 +15,7 @@ from govpool.api.base import FINALIZER, REQUEST_LABEL, SETTLED_LABEL, Model, Res
 from govpool.api.kinds import KINDS
 from govpool.effects.kube import Json, Kube
 from govpool.effects.kube_errors import KubeError
-from govpool.simulation.door import Door, copied, merged, unruled
+from govpool.simulation.door import Door, Stored, copied, merged, unruled
 from govpool.simulation.loop import WRITE_TAKES, VirtualClock, VirtualLoop
 from govpool.standalone.selectors import parse_labels
 
@@ -166,7 +166,7 @@ class MemoryKube(Kube):
             {"status": body.get("status")} if status else {k: v for k, v in body.items() if k != "status"}
         )
         # What is taken over from before is sound already; the patch is its writer's, and stays as it is.
-        after = self._door.admit(kind, merged(before, copied(part)), before)
+        after = self._door.admit(kind, merged(before, copied(part)), Stored(current, before))
         if status:
             return self._change(current, status=cast(Any, after).status)
         meta_fields = ("finalizers", "labels", "annotations", "owner_references")

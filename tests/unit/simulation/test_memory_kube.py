@@ -54,6 +54,20 @@ async def test_a_spec_that_changes_gets_a_generation_and_a_status_does_not(kube:
     assert same.metadata.resource_version == edited.metadata.resource_version
 
 
+async def test_what_an_edit_leaves_alone_is_the_very_same_afterwards(kube: MemoryKube) -> None:
+    made = kube.post(CloudResourceRequest, document())
+    stated: Json = {"by": "liu", "at": "2026-01-05T09:00:00Z", "statement": "as agreed"}
+    agreed = kube.patch(CloudResourceRequest, "system", UNIT, _confirmed("agreement", stated))
+    delivered = kube.patch(CloudResourceRequest, "system", UNIT, _confirmed("delivery", stated))
+    assert delivered.spec.servers is made.spec.servers
+    assert delivered.spec.confirmations.agreement is agreed.spec.confirmations.agreement is not None
+    assert delivered == CloudResourceRequest.model_validate(delivered.model_dump(mode="json", by_alias=True))
+
+
+def _confirmed(what: str, stated: Json) -> Json:
+    return {"spec": {"confirmations": {what: stated}}}
+
+
 async def test_a_write_after_somebody_elses_is_a_conflict(kube: MemoryKube) -> None:
     read = kube.post(CloudResourceRequest, document())
     kube.patch(CloudResourceRequest, "system", UNIT, {"spec": {"system": {"name": "other"}}})

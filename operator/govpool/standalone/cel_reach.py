@@ -26,6 +26,8 @@ class Reach:
     """By the name in the expression, or in the object once it was :meth:`named`; empty where `whole`."""
     items: Reach | None = None
     """Of a list: what is looked at of each item; None where `whole`, or where only the list itself is."""
+    counted: bool = False
+    """Whether its size is asked for."""
 
     def add(self, path: Iterable[str]) -> None:
         """Add a selection; all of what it ends at is looked at."""
@@ -58,13 +60,14 @@ class Reach:
             self.below.setdefault(name, Reach()).join(below)
         if other.items is not None:
             self.each().join(other.items)
+        self.counted |= other.counted
 
     def named(self, node: Obj | None) -> Reach:
         """The same by the names that objects have: an expression writes some otherwise (`__namespace__`)."""
         properties: Mapping[str, Any] = (node or {}).get("properties") or {}
         extra = (node or {}).get("additionalProperties")
         raw = {escape(name): name for name in properties}
-        found = Reach(self.whole)
+        found = Reach(self.whole, counted=self.counted)
         for name, below in self.below.items():
             found.below[raw.get(name, name)] = below.named(_node(properties.get(raw.get(name, name), extra)))
         if self.items is not None:
@@ -76,11 +79,11 @@ class Reach:
         if self.whole:
             return value
         if isinstance(value, dict):
-            # Going through a map asks for its keys.
-            return value if self.items is not None else self._fields(value)
-        if isinstance(value, list) and self.items is not None:
-            return [self.items.of(item) for item in value]
-        return value
+            # Going through a map asks for its keys, and its size is how many there are.
+            return value if self.counted or self.items is not None else self._fields(value)
+        if not isinstance(value, list) or self.below:
+            return value
+        return [None] * len(value) if self.items is None else [self.items.of(item) for item in value]
 
     def _fields(self, value: Obj) -> Obj:
         return {name: below.of(value[name]) for name, below in self.below.items() if name in value}
@@ -107,17 +110,19 @@ def _look(tokens: Sequence[Token], variable: str, found: Reach) -> None:
             continue
         path = list(_path(texts[i + 1 :]))
         end = i + 1 + 2 * len(path)
-        if path and _only_had(texts, i, end):
+        if path and _only_asked("has", texts, i, end):
             found.touch(path)
+        elif path and _only_asked("size", texts, i, end):
+            found.touch(path).counted = True
         elif _through(texts, end):
             _look(tokens[end + 5 : closing(tokens, end + 2)], texts[end + 3], found.touch(path).each())
         else:
             found.add(path)
 
 
-def _only_had(texts: list[str], i: int, end: int) -> bool:
-    """Whether a selection, which begins at the i-th text, is all that a `has()` asks for."""
-    return texts[max(0, i - 2) : i] == ["has", "("] and texts[end : end + 1] == [")"]
+def _only_asked(function: str, texts: list[str], i: int, end: int) -> bool:
+    """Whether a selection, which begins at the i-th text, is all that a `has()` or `size()` asks for."""
+    return texts[max(0, i - 2) : i] == [function, "("] and texts[end : end + 1] == [")"]
 
 
 def _through(texts: list[str], end: int) -> bool:

@@ -26,7 +26,7 @@ def seen(source: str, value: Any) -> Any:
     [
         ("self.spec.state == 'Open'", {"spec": {"state": "Open"}}),
         ("has(self.spec.state) && !has(self.gone)", {"spec": {"state": "Open"}}),
-        ("has(self.spec) && has(self.list)", {"spec": {}, "list": [1, 2]}),
+        ("has(self.spec) && has(self.list)", {"spec": {}, "list": [None, None]}),
         ("has(self.spec) && self.spec.state == 'Open'", {"spec": {"state": "Open"}}),
         ("has(self.spec.state) || size(self.spec) > 0", {"spec": {"state": "Open", "size": 2}}),
         ("self.list.all(x, x > 0)", {"list": [1, 2]}),
@@ -46,7 +46,10 @@ def seen(source: str, value: Any) -> Any:
         ),
         ("self.rows.all(r, self.rows.exists_one(s, s.a == r.b))", {"rows": [{"a": 1, "b": 2}]}),
         ("has(self.rows) && self.rows.exists(r, has(r.a))", {"rows": [{"a": 1}]}),
-        ("self.rows.all(r, r.a > 0) && size(self.rows) < 3", {"rows": [{"a": 1, "b": 2}]}),
+        ("self.rows.all(r, r.a > 0) && size(self.rows) < 3", {"rows": [{"a": 1}]}),
+        ("size(self.list) <= size(self.rows)", {"list": [None, None], "rows": [None]}),
+        ("size(self.namespace) < 3 && size(self.spec) < 3", {"namespace": "a", "spec": VALUE["spec"]}),
+        ("size(self.rows[0]) == 2", {"rows": [{"a": 1, "b": 2}]}),
         (
             "self.rows.all(r, r == self.spec)",
             {"rows": [{"a": 1, "b": 2}], "spec": {"state": "Open", "size": 2}},
@@ -102,6 +105,8 @@ SOURCES = (
     "oldSelf.d.all(x, x in self.d)",
     "self.e.all(x, x.b > 0) && (!has(self.a) || self.e.exists_one(x, x.b == self.a.b && has(x.c)))",
     "self.a.all(x, x != 'b')",
+    "size(self.e) >= size(oldSelf.d) && size(self.f) > 0",
+    "size(self.a) == 1 && self.a.b > 0 || size(self.e) > 1 && self.e.exists(x, x.c == size(self.d))",
 )
 NUMBERS = st.integers(0, 3)
 PARTS = st.dictionaries(st.sampled_from("bc"), NUMBERS)

@@ -103,6 +103,7 @@ SOURCES = (
     "self.a == oldSelf.a && has(self.f) == has(oldSelf.f) && (!has(self.f) || self.f == oldSelf.f)",
     "!has(oldSelf.f) || (has(self.f) && self.f == oldSelf.f)",
     "oldSelf.d.all(x, x in self.d)",
+    "size(self.e) >= size(oldSelf.e) && oldSelf.e.all(x, self.e.exists_one(y, y.b == x.b && y == x))",
     "self.e.all(x, x.b > 0) && (!has(self.a) || self.e.exists_one(x, x.b == self.a.b && has(x.c)))",
     "self.a.all(x, x != 'b')",
     "size(self.e) >= size(oldSelf.d) && size(self.f) > 0",

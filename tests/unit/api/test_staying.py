@@ -11,6 +11,7 @@ from govpool.standalone.cel_staying import staying
 ONCE = "!has(oldSelf.a) || (has(self.a) && self.a == oldSelf.a)"
 WHERE_GIVEN = "has(self.a) == has(oldSelf.a) && (!has(self.a) || self.a == oldSelf.a)"
 LONGER = "oldSelf.a.all(x, x in self.a)"
+KEYED = "size(self.a) >= size(oldSelf.a) && oldSelf.a.all(d, self.a.exists_one(e, e.b == d.b && e == d))"
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,12 @@ LONGER = "oldSelf.a.all(x, x in self.a)"
         (LONGER, {"a": [{"b": 1}]}, {"a": [{"b": 1}, {"b": 2}]}, False),
         (LONGER, {"a": []}, {}, False),
         (LONGER, {}, {"a": []}, False),
+        (KEYED, {"a": [{"b": 1, "c": 1}, {"b": 1}]}, {"a": [{"b": 1}]}, True),
+        (KEYED, {"a": [{"b": 1, "c": 1}]}, {"a": [{"b": 1}]}, False),
+        (KEYED, {"a": [{"b": 1}, {"b": 1}]}, {"a": [{"b": 1}]}, False),
+        (KEYED, {"a": [{"b": 1}]}, {"a": [{"b": 1}, {"b": 1}]}, False),
+        (KEYED, {"a": [{"b": 1}, {"c": 1}]}, {"a": [{"b": 1}]}, False),
+        (KEYED, {}, {"a": []}, False),
     ],
 )
 def test_what_stays_is_seen_by_comparing(source: str, value: Any, old: Any, holds: bool) -> None:
@@ -61,6 +68,9 @@ def test_what_stays_is_seen_by_comparing(source: str, value: Any, old: Any, hold
         "oldSelf.a.all(x, x in self.b)",
         "oldSelf.a.exists(x, x in self.a)",
         "!has(oldSelf.a) || (has(self.a) && self.a == oldSelf.b)",
+        KEYED.replace("e == d)", "e == e)"),
+        KEYED.replace("e.b == d.b", "e.b == d.c"),
+        KEYED.replace("(e, e.b == d.b && e == d)", "(self, self.b == d.b && self == d)"),
     ],
 )
 def test_a_rule_that_says_more_is_the_evaluators(source: str) -> None:

@@ -39,6 +39,7 @@ _KEYWORDS = frozenset(
 _GO_DURATION = re.compile(
     r"^[-+]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))*$"
 )
+_NESTED = (dict, list)
 _KNOWN_TIMES = 4096
 """How many dates and times are remembered: an object has the same ones version after version."""
 _BASE64 = re.compile(r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$")
@@ -180,9 +181,9 @@ def _subschema(node: Obj, name: str) -> Obj | None:
     return extra if isinstance(extra, dict) else None
 
 
-def _of(sound: object, name: str) -> object:
-    """The field of an object that is sound already; what is the very same object needs no second look."""
-    return sound.get(name) if isinstance(sound, dict) else None
+def _fields(sound: object) -> Obj:
+    """The fields of an object that is sound already; what is the very same object needs no second look."""
+    return sound if isinstance(sound, dict) else {}
 
 
 def _settle(value: object, node: Obj, sound: object = None, *, root: bool = False) -> None:
@@ -196,6 +197,7 @@ def _settle(value: object, node: Obj, sound: object = None, *, root: bool = Fals
     for name, sub in properties.items():
         if "default" in sub and (name not in value or (value[name] is None and not sub.get("nullable"))):
             value[name] = copy.deepcopy(sub["default"])
+    known = _fields(sound)
     for name, item in list(value.items()):
         if root and name == "metadata":
             continue  # its own schema sees to it: a kind's may say nothing more of it
@@ -203,11 +205,11 @@ def _settle(value: object, node: Obj, sound: object = None, *, root: bool = Fals
             if name in properties and not properties[name].get("nullable"):
                 del value[name]
         elif (
-            isinstance(item, dict | list)
-            and item is not (known := _of(sound, name))
+            isinstance(item, _NESTED)
+            and item is not known.get(name)
             and (found := _subschema(node, name)) is not None
         ):
-            _settle(item, found, known)
+            _settle(item, found, known.get(name))
 
 
 def _prune(value: object, node: Obj, path: str, sound: object = None, *, root: bool = False) -> Iterator[str]:
@@ -222,14 +224,14 @@ def _prune(value: object, node: Obj, path: str, sound: object = None, *, root: b
         return
     implicit = ("apiVersion", "kind", "metadata") if root or node.get(EMBEDDED) else ()
     keep = bool(node.get(PRESERVE)) or node.get("additionalProperties") is True
-    for name in list(value):
-        known = _of(sound, name)
-        if name in implicit or (known is not None and value[name] is known):
+    known = _fields(sound)
+    for name, item in list(value.items()):
+        if name in implicit or (item is not None and item is known.get(name)):
             continue
         sub = _subschema(node, name)
         if sub is not None:
-            if isinstance(value[name], dict | list):
-                yield from _prune(value[name], sub, child(path, name), known)
+            if isinstance(item, _NESTED):
+                yield from _prune(item, sub, child(path, name), known.get(name))
         elif not keep:
             del value[name]
             yield child(path, name)

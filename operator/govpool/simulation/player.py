@@ -70,7 +70,7 @@ class Player:
         self._names: dict[str, str] = {}
         self._events: list[tuple[plan.AnyEvent, _Marked | None]] = []
         self._done: set[int] = set()
-        self._seen: set[tuple[str, ...]] = set()
+        self._seen: set[tuple[str | datetime, ...]] = set()
         self._played: list[Played] = []
         self._met: list[Met] = []
         self._reactions = [r for r in (*scenario.reactions, *REACTIONS) if self._applies(r.policies)]
@@ -207,7 +207,7 @@ class Player:
         if status is None or status.state is not ApprovalState.PENDING or status.step is None:
             return
         name, stage = approval.spec.request.name, status.step
-        key = (approval.metadata.uid, stage.value)
+        key = (approval.metadata.uid, stage)
         if name not in self._deeds.requests or key in self._seen:
             return
         if any(decision.stage is stage for decision in approval.spec.decisions):
@@ -240,7 +240,7 @@ class Player:
         if last.who not in WHO_ACTS or name not in self._deeds.requests:
             return
         since = next((d.since for d in status.deadlines if d.stage is last.stage), self._town.now())
-        key = (request.metadata.uid, last.stage.value, since.isoformat())
+        key = (request.metadata.uid, last.stage, since)
         if key in self._seen:
             return
         self._seen.add(key)
@@ -285,9 +285,11 @@ class Player:
     def _react(self, change: Change, resource: Resource) -> None:
         """Somebody answers an object that looks so."""
         kind = resource.DEFINITION.kind
-        reaction = reaction_for(self._reactions, resource, self._name_of(resource))
         key = (kind, resource.metadata.uid)
-        if reaction is None or key in self._seen:
+        if key in self._seen:
+            return
+        reaction = reaction_for(self._reactions, resource, self._name_of(resource))
+        if reaction is None:
             return
         self._seen.add(key)
         if reaction.does == "nothing":

@@ -50,7 +50,7 @@ SAME_CLOCK = timedelta(minutes=1)
 
 def _clock_key(stage: Stage | None, who: Role, article: str, what: str) -> tuple[str, ...]:
     # What a stage waits for is told in other words as it goes on; it is one clock all the same.
-    return (stage.value if stage else what, who.value, article)
+    return (stage or what, who, article)
 
 
 class RequestRecorder:
@@ -138,10 +138,10 @@ class RequestRecorder:
                 del self.running[key]
                 continue
             del due[key]
-            update: dict[str, object] = {"since": now.since, "due": now.due}
-            if now.overdue and clock.overdue_since is None:
-                update["overdue_since"] = at
-            self.clocks[place] = clock.model_copy(update=update)
+            overdue_since = clock.overdue_since or (at if now.overdue else None)
+            if (now.since, now.due, overdue_since) != (clock.since, clock.due, clock.overdue_since):
+                update = {"since": now.since, "due": now.due, "overdue_since": overdue_since}
+                self.clocks[place] = clock.model_copy(update=update)
         for key, now in due.items():
             self.running[key] = len(self.clocks)
             self.clocks.append(
@@ -160,18 +160,19 @@ class RequestRecorder:
     def approval(self, approval: Approval, policy: CloudPolicySpec) -> None:
         """A version of an Approval: what was decided on it."""
         spec = approval.spec
-        articles = {step.stage: clause(policy, step.article) for step in spec.steps}
         for decision in spec.decisions:
             key = (approval.metadata.name, decision.stage)
             if key not in self.decisions:
-                self._cite(articles.get(decision.stage, ""))
+                steps = (step for step in spec.steps if step.stage is decision.stage)
+                article = next((clause(policy, step.article) for step in steps), "")
+                self._cite(article)
                 self.decisions[key] = DecisionTold(
                     at=decision.at,
                     actor=decision.by,
                     stage=decision.stage,
                     verdict=decision.verdict.value,
                     opinion=decision.opinion,
-                    article=articles.get(decision.stage, ""),
+                    article=article,
                     approval=approval.metadata.name,
                     application=spec.application,
                     revision=spec.revision,
@@ -188,25 +189,26 @@ class RequestRecorder:
             if place is not None:
                 self.servers[place] = self.servers[place].model_copy(update={"until": at})
             return
-        storage = sum(disk.size_gib for disk in server.spec.disks)
-        now = ServerSpan(
-            server=name,
-            group=server.spec.group,
-            since=at,
-            phase=status.phase.value,
-            vcpu=status.vcpu,
-            memory_gib=status.memory_gib,
-            storage_gib=storage,
-        )
-        if place is None:
-            self.servers.append(now)
-            return
-        span = self.servers[place]
-        if (span.vcpu, span.memory_gib, span.storage_gib) != (now.vcpu, now.memory_gib, now.storage_gib):
+        size = (status.vcpu, status.memory_gib, sum(disk.size_gib for disk in server.spec.disks))
+        if place is not None:
+            span = self.servers[place]
+            if (span.vcpu, span.memory_gib, span.storage_gib) == size:
+                if span.phase != status.phase:
+                    self.servers[place] = span.model_copy(update={"phase": status.phase.value})
+                return
             self.servers[place] = span.model_copy(update={"until": at})
-            self.servers.append(now)
-        elif span.phase != now.phase:
-            self.servers[place] = span.model_copy(update={"phase": now.phase})
+        vcpu, memory_gib, storage_gib = size
+        self.servers.append(
+            ServerSpan(
+                server=name,
+                group=server.spec.group,
+                since=at,
+                phase=status.phase.value,
+                vcpu=vcpu,
+                memory_gib=memory_gib,
+                storage_gib=storage_gib,
+            )
+        )
 
     def notice(self, at: datetime, notice: RectificationNotice, *, gone: bool) -> None:
         """A version of a rectification notice."""

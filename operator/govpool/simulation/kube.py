@@ -59,9 +59,10 @@ class MemoryKube(Kube):
         found = cast("dict[tuple[str, str], R]", self._objects[kind.DEFINITION.kind])
         named = self._within[(kind.DEFINITION.kind, namespace)] if namespace is not None else ()
         keys = sorted(found if namespace is None else [(namespace, name) for name in named])
-        return tuple(
-            found[key] for key in keys if all(term.matches(found[key].metadata.labels) for term in wanted)
-        )
+        items = tuple(found[key] for key in keys)
+        if not wanted:
+            return items
+        return tuple(item for item in items if all(term.matches(item.metadata.labels) for term in wanted))
 
     async def list_as(
         self,
@@ -229,7 +230,7 @@ class MemoryKube(Kube):
         if current.deleting and not labels.get("finalizers", current.metadata.finalizers):
             self._drop(current)
             return self._versioned(current, update, labels)
-        if any(name != "status" for name in update):
+        if update.keys() - {"status"}:
             labels["generation"] = current.metadata.generation + 1
         return self._put(current, current, update, labels)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from govpool.api.approval import Approval, ApprovalState
 from govpool.api.base import REQUEST_LABEL, BilingualText, Resource
@@ -34,12 +34,12 @@ EVENT, HABIT, EXPECTATION = range(3)
 WHO_ACTS = frozenset({Role.UNIT, Role.SPONSOR, Role.PROVIDER})
 
 
-@dataclass(order=True, slots=True)
-class _Todo:
+class _Todo(NamedTuple):
     at: datetime
     rank: int
     number: int
-    act: Act = field(compare=False)
+    """No two have the same: what comes after it is never compared."""
+    act: Act
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from govpool.api.base import Resource
 from govpool.effects.kube import Json
@@ -17,8 +17,7 @@ from govpool_providers.fixture import FaultPlan
 R = TypeVar("R", bound=Resource)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A version of an object came, or the object went."""
 
     at: datetime

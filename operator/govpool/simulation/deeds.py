@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar, cast
+from typing import cast
 
 from pydantic import JsonValue, ValidationError
 
 from govpool.api.approval import Approval, ApprovalState, Verdict
-from govpool.api.base import REQUEST_LABEL, BilingualText, Resource, Scope
+from govpool.api.base import BilingualText, Resource, Scope
 from govpool.api.cloudpolicy import ApplicationType, CloudPolicy, MaterialType, ReportType, Role
 from govpool.api.cloudpool import CloudPool
 from govpool.api.cloudresourcerequest import CloudResourceRequest, CloudResourceRequestSpec, DesiredState
@@ -38,7 +38,6 @@ from govpool.simulation.town import Drifted, Town
 from govpool_providers.errors import ErrorCode, ProviderError
 from govpool_providers.fixture import FaultPlan, FaultRule
 
-R = TypeVar("R", bound=Resource)
 SECRETARY = "liu"
 ONCE = {"delivery": "delivery", "agreement": "agreement", "old-environment": "oldEnvironmentRemoved"}
 """Confirmations that a unit gives once, and the field of each."""
@@ -189,7 +188,7 @@ class Deeds:
 
     async def _receipt(self, request: CloudResourceRequest) -> str:
         given = {receipt.receipt_sha256 for receipt in request.spec.confirmations.backups}
-        orders = await self._made_for(WorkOrder, request)
+        orders = await self._town.made_for(WorkOrder, request)
         waiting = [
             (order.spec.revision, order.status.receipt_sha256)
             for order in orders
@@ -255,7 +254,7 @@ class Deeds:
         request = await self.request(event.request)
         orders = [
             order
-            for order in await self._made_for(WorkOrder, request)
+            for order in await self._town.made_for(WorkOrder, request)
             if order.spec.executor is Executor.PERSON
             and order.spec.outcome is None
             and event.work in (None, order.spec.work)
@@ -278,7 +277,7 @@ class Deeds:
         request, by = await self.request(event.request), event.by or Role.PROVIDER.value
         servers = [
             server
-            for server in await self._made_for(CloudServer, request)
+            for server in await self._town.made_for(CloudServer, request)
             if event.server in (None, server.metadata.name, server.spec.group)
         ]
         if not servers:
@@ -338,7 +337,7 @@ class Deeds:
             asked = await self.request(request)
             if kind is CloudResourceRequest:
                 return asked
-            made = sorted(await self._made_for(kind, asked), key=_age)
+            made = sorted(await self._town.made_for(kind, asked), key=_age)
             if not made:
                 raise NothingToDoError(f"there is no {kind_name} of {request}")
             return made[-1]
@@ -360,7 +359,7 @@ class Deeds:
             await self._town.set_faults(event.pool, FaultPlan((rule,)))
             return event.by or Role.PROVIDER.value
         request = await self.request(event.request)
-        servers = sorted(await self._made_for(CloudServer, request), key=lambda s: s.metadata.name)
+        servers = sorted(await self._town.made_for(CloudServer, request), key=lambda s: s.metadata.name)
         wanted = (s for s in servers if event.server in (s.metadata.name, s.spec.group))
         server = next(wanted, None)
         if server is None:
@@ -377,11 +376,6 @@ class Deeds:
         if found is None:
             raise NothingToDoError(f"there is no request {name} (any more)")
         return found
-
-    async def _made_for(self, kind: type[R], request: CloudResourceRequest) -> tuple[R, ...]:
-        found = await self._town.list(kind, request.metadata.namespace)
-        uid = request.metadata.uid
-        return tuple(item for item in found if item.metadata.labels.get(REQUEST_LABEL) == uid)
 
     async def _write(self, resource: Resource, body: Json, by: str, *, status: bool = False) -> None:
         meta = resource.metadata

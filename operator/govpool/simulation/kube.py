@@ -36,6 +36,8 @@ class MemoryKube(Kube):
         self._core: dict[tuple[str, str, str], Json] = {}
         self._within: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         """Names by kind and namespace."""
+        self._made_for: defaultdict[tuple[str, str, str], set[str]] = defaultdict(set)
+        """Names by kind, namespace and UID of the request that they are labelled with."""
         self._owned: dict[str, set[tuple[str, str, str]]] = {}
         self._door = Door()
         self._version = 0
@@ -90,6 +92,12 @@ class MemoryKube(Kube):
     def find(self, kind: type[R], name: str, namespace: str = "") -> R | None:
         """One object, or None."""
         return cast("R | None", self._objects[kind.DEFINITION.kind].get((namespace, name)))
+
+    def made_for(self, kind: type[R], namespace: str, request_uid: str) -> tuple[R, ...]:
+        """Objects of a kind in a namespace that are labelled as made for the request, by name."""
+        found = cast("dict[tuple[str, str], R]", self._objects[kind.DEFINITION.kind])
+        names = self._made_for.get((kind.DEFINITION.kind, namespace, request_uid), ())
+        return tuple(found[(namespace, name)] for name in sorted(names))
 
     async def create(self, resource: R) -> R:
         """Create the object; when it is there already, the one that is there, if it was made for the same.
@@ -245,9 +253,20 @@ class MemoryKube(Kube):
         self._objects[stored.DEFINITION.kind][(named.namespace, named.name)] = stored
         if before is None:
             self._within[(stored.DEFINITION.kind, named.namespace)].add(named.name)
+        if before is None or before.metadata.labels is not named.labels:
+            self._relabel(before, stored)
         self.writes += 1
         self._written(before, stored)
         return stored
+
+    def _relabel(self, before: Resource | None, after: Resource | None) -> None:
+        """Note whom the object is made for by its labels now."""
+        if before is not None and (uid := before.metadata.labels.get(REQUEST_LABEL)):
+            kind, namespace, name = before.key
+            self._made_for[(kind, namespace, uid)].discard(name)
+        if after is not None and (uid := after.metadata.labels.get(REQUEST_LABEL)):
+            kind, namespace, name = after.key
+            self._made_for[(kind, namespace, uid)].add(name)
 
     def _versioned(self, resource: R, update: Mapping[str, object], meta: Mapping[str, object]) -> R:
         self._version += 1
@@ -268,6 +287,7 @@ class MemoryKube(Kube):
         meta = current.metadata
         del self._objects[current.DEFINITION.kind][(meta.namespace, meta.name)]
         self._within[(current.DEFINITION.kind, meta.namespace)].discard(meta.name)
+        self._relabel(current, None)
         self.writes += 1
         self._version += 1
         self._written(current, None)

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar
 
 from govpool.api.base import Resource
+from govpool.api.cloudresourcerequest import CloudResourceRequest
 from govpool.effects.kube import Json
 from govpool.simulation.result import Counts
 from govpool_providers.fixture import FaultPlan
@@ -75,6 +76,10 @@ class Town(Protocol):
 
     async def list(self, kind: type[R], namespace: str | None = None) -> tuple[R, ...]:
         """Every object of a kind."""
+        ...
+
+    async def made_for(self, kind: type[R], request: CloudResourceRequest) -> tuple[R, ...]:
+        """Every object of a kind that was made for the request, by its label."""
         ...
 
     async def namespace(self, name: str) -> None:

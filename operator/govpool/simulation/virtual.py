@@ -229,6 +229,10 @@ class VirtualTown:
         """Every object of a kind."""
         return await self.kube.list(kind, namespace=namespace)
 
+    async def made_for(self, kind: type[R], request: CloudResourceRequest) -> tuple[R, ...]:
+        """Every object of a kind that was made for the request."""
+        return self.kube.made_for(kind, request.metadata.namespace, request.metadata.uid)
+
     async def namespace(self, name: str) -> None:
         """Create the namespace unless it is there."""
         await self.kube.ensure_namespace(name)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from govpool.api.approval import Approval
-from govpool.api.base import Resource, Scope
+from govpool.api.base import REQUEST_LABEL, Resource, Scope
 from govpool.api.cloudresourcerequest import CloudResourceRequest
 from govpool.api.cloudserver import CloudServer, Desired, ServerPhase
 from govpool.api.tenantquota import TenantQuota
@@ -94,6 +94,11 @@ class LiveTown:
 
     async def list(self, kind: type[R], namespace: str | None = None) -> tuple[R, ...]:
         return await self._world.kube.list(kind, namespace=namespace)
+
+    async def made_for(self, kind: type[R], request: CloudResourceRequest) -> tuple[R, ...]:
+        meta = request.metadata
+        labels = f"{REQUEST_LABEL}={meta.uid}"
+        return await self._world.kube.list(kind, namespace=meta.namespace, labels=labels)
 
     async def namespace(self, name: str) -> None:
         await self._world.kube.ensure_namespace(name)

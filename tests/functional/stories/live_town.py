@@ -17,8 +17,9 @@ from typing import TypeVar, cast
 import kopf
 import yaml
 
-from govpool.api.base import SETTLED_LABEL, Resource
+from govpool.api.base import REQUEST_LABEL, SETTLED_LABEL, Resource
 from govpool.api.cloudpool import CloudPool
+from govpool.api.cloudresourcerequest import CloudResourceRequest
 from govpool.api.cloudserver import CloudServer, Desired, ServerPhase
 from govpool.api.kinds import by_kind
 from govpool.api.workorder import Executor, WorkOrder, WorkOrderState
@@ -178,6 +179,11 @@ class LiveTown:
     async def list(self, kind: type[R], namespace: str | None = None) -> tuple[R, ...]:
         """Every object of a kind."""
         return tuple(await self.kube.list(kind, namespace=namespace))
+
+    async def made_for(self, kind: type[R], request: CloudResourceRequest) -> tuple[R, ...]:
+        """Every object of a kind that was made for the request."""
+        meta = request.metadata
+        return await self.kube.list(kind, namespace=meta.namespace, labels=f"{REQUEST_LABEL}={meta.uid}")
 
     async def namespace(self, name: str) -> None:
         """Create the namespace unless it is there."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.unit.simulation.simulation_ground import ground, scenario
 
-from govpool.api.base import FINALIZER, ObjectMeta, OwnerReference, Resource
+from govpool.api.base import FINALIZER, REQUEST_LABEL, ObjectMeta, OwnerReference, Resource
 from govpool.api.cloudresourcerequest import CloudResourceRequest, CloudResourceRequestStatus, RequestPhase
 from govpool.api.tenantquota import TenantQuota
 from govpool.effects.kube import Json
@@ -111,6 +111,21 @@ async def test_a_rule_about_an_edit_sees_of_the_status_what_it_asks_for(kube: Me
         kube.patch(CloudResourceRequest, "system", UNIT, {"spec": {"state": "Active"}})
     assert "phase" not in unruled(CloudResourceRequest, CloudResourceRequestStatus)
     assert "conditions" in unruled(CloudResourceRequest, CloudResourceRequestStatus)
+
+
+async def test_what_was_made_for_a_request_follows_the_label(kube: MemoryKube) -> None:
+    def made_for(uid: str) -> list[str]:
+        return [item.metadata.name for item in kube.made_for(CloudResourceRequest, UNIT, uid)]
+
+    for name in ("second", "first"):
+        made = document()
+        made["metadata"] |= {"name": name, "labels": {REQUEST_LABEL: "a"}}
+        kube.post(CloudResourceRequest, made)
+    assert made_for("a") == ["first", "second"] and made_for("b") == []
+    kube.patch(CloudResourceRequest, "first", UNIT, {"metadata": {"labels": {REQUEST_LABEL: "b"}}})
+    assert made_for("a") == ["second"] and made_for("b") == ["first"]
+    await kube.delete(await kube.get(CloudResourceRequest, "second", UNIT))
+    assert made_for("a") == []
 
 
 async def test_no_object_without_its_namespace(kube: MemoryKube) -> None:

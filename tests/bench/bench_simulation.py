@@ -58,7 +58,7 @@ def measure(requests: int = 1000, policy: str = "template") -> Report:
     phases = Counter(str(line.phase) for line in result.requests)
     report.notes.append(
         f"the bare loop took {1e6 * bare[0]:.1f} us a write before and {1e6 * bare[1]:.1f} us after:"
-        " how fast this machine was meanwhile"
+        " where these differ, or change from run to run, so does the machine"
     )
     report.notes.append("at the end: " + ", ".join(f"{n} {phase}" for phase, n in sorted(phases.items())))
     report.notes.append(
